@@ -1,0 +1,68 @@
+# Two commands matter: `make demo` and `make test`. Both set up everything they need in .venv.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+MANAGE := $(BIN)/python manage.py
+SERVE ?= 1
+PORT ?= 8000
+# The demo has a folder of its own: `make serve` and production never mix with it.
+DEMO_DIR ?= var/demo
+XDIST ?= -n auto
+
+.PHONY: demo test test-services check serve lock messages bench fit clean
+
+$(VENV)/runtime: requirements.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing pinned packages into $(VENV) (once; a few minutes on a slow line)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/dev: requirements-dev.txt $(VENV)/runtime
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+demo: export DATA_DIR := $(DEMO_DIR)
+demo: export SITE_NAME := Havelrad
+demo: $(VENV)/runtime  ## set up, import the demo help center, ask three questions, serve
+	@$(MANAGE) demo --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
+
+serve: $(VENV)/runtime  ## migrate and serve DATA_DIR (default var/)
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) serve --port $(PORT)
+
+test: $(VENV)/dev  ## the whole suite; what needs missing services or a browser skips with a reason
+	@$(BIN)/python -m pytest $(XDIST)
+
+# PostgreSQL and Redis must be there: nothing is skipped.
+TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/postgres
+TEST_REDIS_URL ?= redis://127.0.0.1:6379/9
+
+test-services: export REQUIRE_SERVICES := 1
+test-services: export TEST_DATABASE_URL := $(TEST_DATABASE_URL)
+test-services: export TEST_REDIS_URL := $(TEST_REDIS_URL)
+test-services: $(VENV)/dev  ## the suite on PostgreSQL, with Redis, a worker, a Chroma server and a browser
+	@$(BIN)/python -m pytest $(XDIST)
+
+check: $(VENV)/dev  ## lint, format, types, import contracts, templates, migrations, translations
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy helpcenter assistant knowledge tests
+	@$(BIN)/lint-imports
+	@$(BIN)/djlint --lint --quiet templates
+	@$(MANAGE) makemigrations --check --dry-run
+	@$(MANAGE) check --fail-level WARNING
+
+lock: $(VENV)/dev  ## resolve pyproject.toml anew into requirements.txt and requirements-dev.txt
+	@$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-find-links --no-emit-index-url --no-header --no-annotate -o requirements.txt pyproject.toml
+	@$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-find-links --no-emit-index-url --no-header --no-annotate --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+	@sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.txt requirements-dev.txt
+
+clean:
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+
+bench: export DATA_DIR := $(shell mktemp -d)
+bench: $(VENV)/runtime  ## what one warm question costs at 5 000 and 20 000 passages
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) import_articles knowledge/demo --publish --source demo
+	@$(MANAGE) benchmark --passages 5000
+	@$(MANAGE) benchmark --passages 20000 --rounds 1

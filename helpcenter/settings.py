@@ -1,0 +1,250 @@
+"""All settings, in one place, read from the environment (and from `.env` beside manage.py).
+
+Every value has a default that works on one machine with nothing else installed. A bad value stops
+start-up with the variable's name, what was found and what is allowed.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+from environs import Env, EnvError, validate
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env()
+env.read_env(str(BASE_DIR / ".env"), recurse=False)
+
+
+def _read(reader: str, name: str, default: Any, **options: Any) -> Any:
+    """One environment variable through environs; its error becomes one sentence that names the variable."""
+    try:
+        return getattr(env, reader)(name, default, **options)
+    except (EnvError, ValueError) as error:
+        found = os.environ.get(name, "")
+        shown = found if "PASSWORD" not in name and "://" not in found and "SECRET" not in name else "a value"
+        raise ImproperlyConfigured(f"{name}: found {shown!r}. {error}") from error
+
+
+def _generated_secret_key(path: Path) -> str:
+    """A key of this instance's own, made once. Several machines must share one through SECRET_KEY."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(64))
+    return path.read_text().strip()
+
+
+# --- where everything lives -------------------------------------------------------------------------
+DATA_DIR = Path(_read("str", "DATA_DIR", str(BASE_DIR / "var"))).expanduser().resolve()
+try:
+    DATA_DIR.mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    raise ImproperlyConfigured(f"DATA_DIR: {DATA_DIR} cannot be created ({error.strerror}).") from error
+MEDIA_ROOT = DATA_DIR / "media"
+MEDIA_URL = "/media/"
+STATIC_ROOT = DATA_DIR / "static"
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "helpcenter" / "static"]
+INDEX_DIR = DATA_DIR / "index"  # Chroma's folder and the lock that names its owner
+
+# --- web --------------------------------------------------------------------------------------------
+DEBUG = _read("bool", "DEBUG", False)
+SECRET_KEY = _read("str", "SECRET_KEY", "") or _generated_secret_key(DATA_DIR / "secret_key")
+ALLOWED_HOSTS = _read("list", "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = _read("list", "CSRF_TRUSTED_ORIGINS", [])
+SITE_URL = _read("str", "SITE_URL", "http://localhost:8000").rstrip("/")  # for links in e-mails and sitemaps
+SITE_NAME = _read("str", "SITE_NAME", "Help center")
+HTTPS = _read("bool", "HTTPS", False)  # set in production: secure cookies, HSTS, redirect to https
+if HTTPS:
+    SECURE_SSL_REDIRECT = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = _read("int", "HSTS_SECONDS", 31_536_000, validate=validate.Range(min=0))
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes; a question has 2 000 characters
+
+INSTALLED_APPS = [
+    "helpcenter.apps.HelpcenterConfig",
+    "assistant.apps.AssistantConfig",
+    "knowledge.apps.KnowledgeConfig",
+    "simple_history",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.sitemaps",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+]
+ROOT_URLCONF = "helpcenter.urls"
+WSGI_APPLICATION = "helpcenter.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "helpcenter.context.site",
+            ],
+        },
+    },
+]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_MANIFEST_STRICT = False
+
+# --- database ---------------------------------------------------------------------------------------
+DATABASES = {
+    "default": _read("dj_db_url", "DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}"),
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # WAL lets readers go on while one process writes; IMMEDIATE takes the write lock at BEGIN, where the
+    # time-out applies, instead of failing half-way through a transaction.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 0, "max_size": 8, "timeout": 5}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- language and time ------------------------------------------------------------------------------
+LANGUAGES = [("de", _("German")), ("en", _("English"))]
+LANGUAGE_CODE = _read("str", "LANGUAGE_CODE", "en", validate=validate.OneOf(["de", "en"]))
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = _read("str", "TIME_ZONE", "Europe/Berlin")
+USE_I18N = USE_TZ = True
+
+# --- people -----------------------------------------------------------------------------------------
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+SIMPLE_HISTORY_HISTORY_ID_USE_UUID = False
+
+# --- the index --------------------------------------------------------------------------------------
+CHROMA_URL = _read("str", "CHROMA_URL", "")
+EMBEDDING_MODEL = _read("str", "EMBEDDING_MODEL", "minilm")
+EMBEDDING_DEVICE = _read(
+    "str", "EMBEDDING_DEVICE", "cpu", validate=validate.OneOf(["cpu", "cuda", "auto"])
+)
+EMBEDDING_THREADS = _read("int", "EMBEDDING_THREADS", 0, validate=validate.Range(min=0))  # 0: torch decides
+# Hubs are asked only when a hub model is configured; knowledge.embeddings decides which that is.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+# --- answering --------------------------------------------------------------------------------------
+ANSWER_WRITER = _read("str", "ANSWER_WRITER", "extractive")
+CONFIDENCE_FILE = _read("str", "CONFIDENCE_FILE", "")  # empty: the coefficients shipped with the project
+
+# --- background work: no broker means that tasks run inline, on the same code path --------------------
+CELERY_BROKER_URL = _read("str", "CELERY_BROKER_URL", "")
+CELERY_TASK_ALWAYS_EAGER = not CELERY_BROKER_URL
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_TIME_LIMIT = 600  # seconds
+CELERY_TASK_SOFT_TIME_LIMIT = 540  # seconds
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}  # seconds, above the longest task
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
+
+# --- e-mail: unset, messages are written to files under DATA_DIR, so that none is lost ----------------
+_email = _read("dj_email_url", "EMAIL_URL", "file://")
+for _name, _value in _email.items():
+    globals()[_name] = _value
+if EMAIL_BACKEND.endswith("filebased.EmailBackend"):  # type: ignore[name-defined]  # noqa: F821
+    EMAIL_FILE_PATH = _email.get("EMAIL_FILE_PATH") or str(DATA_DIR / "mail")
+EMAIL_TIMEOUT = _read("int", "EMAIL_TIMEOUT", 10, validate=validate.Range(min=1))  # seconds
+DEFAULT_FROM_EMAIL = _read("str", "DEFAULT_FROM_EMAIL", "help@localhost")
+
+# --- API --------------------------------------------------------------------------------------------
+_rate = validate.Regexp(
+    r"([1-9]\d{0,8}/(s|sec|m|min|h|hour|d|day)|off)\Z",
+    error="Allowed: a number and a period, such as 60/min or 1000/day, or off.",
+)
+# Requests for each address or signed-in account; counted in each web process on its own.
+_API_RATES = {
+    "questions": _read("str", "API_RATE_QUESTIONS", "60/min", validate=_rate),
+    "search": _read("str", "API_RATE_SEARCH", "120/min", validate=_rate),
+    "feedback": _read("str", "API_RATE_FEEDBACK", "60/min", validate=_rate),
+    "tickets": _read("str", "API_RATE_TICKETS", "30/min", validate=_rate),
+}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
+    "PAGE_SIZE": 50,
+    "EXCEPTION_HANDLER": "assistant.api.errors.handle",
+    "DEFAULT_THROTTLE_RATES": {
+        scope: None if rate == "off" else rate for scope, rate in _API_RATES.items()
+    },
+    # How many proxies in front add to X-Forwarded-For; with 0 that header, which anybody can send, means nothing.
+    "NUM_PROXIES": _read("int", "NUM_PROXIES", 0, validate=validate.Range(min=0)),
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Help center API",
+    "DESCRIPTION": "Questions answered from articles with citations and a calibrated confidence, or a ticket.",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "TicketReason": "assistant.models.TicketReason",
+        "FeedbackReason": "assistant.models.FeedbackReason",
+        "TicketStatus": "assistant.models.TicketStatus",
+        "QuestionStatus": "assistant.models.QuestionStatus",
+        "MessageAuthor": "assistant.models.MessageAuthor",
+    },
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},  # no request leaves the site
+}
+
+# --- logs carry ids, counts and durations; never question or article text ------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"bm25s": {"level": "WARNING"}},  # it turns itself to DEBUG on import
+    "root": {"handlers": ["stderr"], "level": _read("str", "LOG_LEVEL", "WARNING")},
+}

@@ -1,0 +1,31 @@
+"""Every address of the site. Pages live under /de/ and /en/; machines' addresses have no language.
+
+"/" has no view on purpose: LocaleMiddleware redirects it to the visitor's language (cookie, then browser).
+"""
+
+from django.conf.urls.i18n import i18n_patterns
+from django.contrib import admin
+from django.contrib.sitemaps.views import sitemap
+from django.urls import include, path
+
+from helpcenter import views
+from knowledge.sitemaps import SITEMAPS
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("livez", views.livez, name="livez"),
+    path("robots.txt", views.robots, name="robots"),
+    path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
+    path("api/v1/", include("assistant.api.urls")),
+    *i18n_patterns(
+        path("", include("knowledge.urls")),
+        path("", include("assistant.urls")),
+        prefix_default_language=True,
+    ),
+]
+
+handler400 = "helpcenter.views.bad_request"
+handler403 = "helpcenter.views.permission_denied"
+handler404 = "helpcenter.views.page_not_found"
+handler500 = "helpcenter.views.server_error"

@@ -1,0 +1,51 @@
+"""Pages of the installation itself: liveness, robots.txt and what a visitor sees when something went wrong.
+
+Nothing here reads an article or a question, and `server_error` touches neither the database nor a context
+processor: it has to work when they are what failed.
+"""
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError
+from django.shortcuts import render
+from django.template import loader
+from django.views.decorators.http import require_safe
+
+from assistant.models import MAX_DETAIL_LENGTH, MAX_QUESTION_LENGTH
+
+
+@require_safe
+def livez(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+    """Says that the process serves requests. Asks nothing else: a slow database must kill no process."""
+    return HttpResponse(
+        "ok\n", content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"}
+    )
+
+
+@require_safe
+def robots(request: HttpRequest) -> HttpResponse:
+    return render(request, "robots.txt", content_type="text/plain; charset=utf-8")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, RequestDataTooBig):
+        limits = {
+            "limit_kib": (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) // 1024,
+            "question_limit": MAX_QUESTION_LENGTH,
+            "detail_limit": MAX_DETAIL_LENGTH,
+        }
+        return render(request, "413.html", limits, status=413)
+    return render(request, "400.html", status=400)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+    return render(request, "403.html", status=403)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+    return render(request, "404.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+    page = loader.get_template("500.html").render({"static_url": settings.STATIC_URL})
+    return HttpResponseServerError(page)

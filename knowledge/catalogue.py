@@ -1,0 +1,118 @@
+"""What a reader can leaf through: categories with the articles that this reader may see.
+
+Every list starts from `Article.objects.published().visible_to(user)`. A category in which nothing is visible
+does not exist for the reader: its name alone could tell something.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from django.db.models import Count, F, Window
+from django.db.models.functions import RowNumber
+
+from knowledge.models import Article, Category, Reader
+
+TOP_ARTICLES = 4  # per category on the home page
+RELATED_ARTICLES = 5
+
+
+@dataclass(frozen=True)
+class CategoryEntry:
+    category: Category
+    article_count: int  # below it as well
+    articles: tuple[Article, ...]  # the first few
+    children: tuple["CategoryEntry", ...]
+
+
+def category_entries(*, language: str, user: Reader, parent: Category | None = None) -> list[CategoryEntry]:
+    """The categories directly below `parent` (None: the top) with what lies below them; no empty ones."""
+    below: dict[int | None, list[Category]] = {}
+    for category in Category.objects.filter(language=language):
+        below.setdefault(category.parent_id, []).append(category)
+    visible = (
+        Article.objects.published()
+        .visible_to(user)
+        .filter(language=language, category__isnull=False)
+        .order_by()
+    )
+    counts = dict(visible.values_list("category_id").annotate(Count("pk")))
+    first: dict[int | None, list[Article]] = {}
+    numbered = visible.annotate(
+        place=Window(RowNumber(), partition_by=F("category_id"), order_by=[F("title").asc()])
+    )
+    for article in numbered.filter(place__lte=TOP_ARTICLES).defer("body").order_by("title"):
+        first.setdefault(article.category_id, []).append(article)
+
+    def entry(category: Category, path: frozenset[int]) -> CategoryEntry | None:
+        if category.pk in path:  # a circle of parents, which only raw SQL can make, ends here
+            return None
+        inside = [entry(child, path | {category.pk}) for child in below.get(category.pk, [])]
+        children = tuple(child for child in inside if child is not None)
+        count = counts.get(category.pk, 0) + sum(child.article_count for child in children)
+        if not count:
+            return None
+        articles = [
+            *first.get(category.pk, []),
+            *(article for child in children for article in child.articles),
+        ]
+        return CategoryEntry(category, count, tuple(articles[:TOP_ARTICLES]), children)
+
+    found = [entry(category, frozenset()) for category in below.get(parent.pk if parent else None, [])]
+    return [one for one in found if one is not None]
+
+
+def ancestors(category: Category | None) -> list[Category]:
+    """The way down to a category, outermost first, itself last."""
+    path: list[Category] = []
+    while category is not None and category not in path:
+        path.insert(0, category)
+        category = category.parent
+    return path
+
+
+def translations_of(article: Article, *, user: Reader) -> dict[str, Article]:
+    """The other languages of an article that this reader may see, by language code."""
+    if not article.translation_group:
+        return {}
+    others = (
+        Article.objects.published()
+        .visible_to(user)
+        .filter(translation_group=article.translation_group)
+        .exclude(language=article.language)
+        .defer("body")
+    )
+    return {other.language: other for other in others}
+
+
+def counterpart_of(category: Category, *, language: str, user: Reader) -> Category | None:
+    """The category in another language where most of this one's articles have their translation.
+
+    Categories are no translations of each other in the database; their articles are.
+    """
+    groups = (
+        Article.objects.published()
+        .visible_to(user)
+        .filter(category=category)
+        .exclude(translation_group="")
+        .values("translation_group")
+    )
+    homes = (
+        Article.objects.published()
+        .visible_to(user)
+        .filter(language=language, translation_group__in=groups, category__isnull=False)
+        .values_list("category_id", flat=True)
+    )
+    most_common = Counter(homes).most_common(1)
+    return Category.objects.get(pk=most_common[0][0]) if most_common else None
+
+
+def related_articles(article: Article, *, user: Reader) -> list[Article]:
+    if article.category_id is None:
+        return []
+    return list(
+        Article.objects.published()
+        .visible_to(user)
+        .filter(category_id=article.category_id, language=article.language)
+        .exclude(pk=article.pk)
+        .defer("body")[:RELATED_ARTICLES]
+    )

@@ -1,0 +1,63 @@
+"""What should be stored for an article: a pure function of its row, the recipe and the model's limit."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from knowledge.chunking import Chunk, embedded_text, split_article
+from knowledge.markdown import anchor_at, heading_anchors
+from knowledge.models import Article, Status
+from knowledge.vectors import CollectionKey
+
+_LONGEST_ANCHOR = 200  # characters, what the column holds; the rest links to the top of the article
+
+
+@dataclass(frozen=True)
+class PlannedPassage:
+    chunk: Chunk
+    anchor: str  # of its heading on the article page, without '#'
+    embedded: str  # what the model reads
+    content_hash: str  # SHA-256 of `embedded`
+
+
+@dataclass(frozen=True)
+class Plan:
+    article_id: int
+    fingerprint: str  # of the article when this was planned: the plan holds while the row still has it
+    revision: int
+    key: CollectionKey
+    is_published: bool
+    passages: tuple[PlannedPassage, ...]  # none where the article is not published
+
+
+def plan_article(
+    article: Article, *, recipe: str, count_tokens: Callable[[str], int], max_tokens: int
+) -> Plan:
+    """Raises ValueError where the model's limit leaves no room for text beside the title."""
+    chunks = split_article(article.title, article.body, count_tokens=count_tokens, max_tokens=max_tokens)
+    headings = heading_anchors(article.body)
+    passages = []
+    for chunk in chunks:
+        embedded = embedded_text(article.title, chunk.heading_path, chunk.text, chunk.preface)
+        digest = hashlib.sha256(embedded.encode()).hexdigest()
+        anchor = anchor_at(headings, chunk.start)
+        passages.append(
+            PlannedPassage(chunk, anchor if len(anchor) <= _LONGEST_ANCHOR else "", embedded, digest)
+        )
+    return _plan(article, recipe, tuple(passages))
+
+
+def plan_withdrawal(article: Article, *, recipe: str) -> Plan:
+    """For an article that is not published; needs no model."""
+    return _plan(article, recipe, ())
+
+
+def _plan(article: Article, recipe: str, passages: tuple[PlannedPassage, ...]) -> Plan:
+    return Plan(
+        article_id=article.pk,
+        fingerprint=article.content_fingerprint,
+        revision=article.revision,
+        key=CollectionKey(article.audience, article.language, recipe),
+        is_published=article.status == Status.PUBLISHED,
+        passages=passages,
+    )

@@ -1,0 +1,147 @@
+"""The sweep: finds what no bell was heard for, and heals the index. Runs inside the web process of `serve`.
+
+It lives where the model is loaded already, and it makes the promise that other commands rely on: a stale
+article is answerable within two seconds, whichever process changed it.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from django.db import DatabaseError, close_old_connections
+
+from knowledge import bell
+from knowledge.embeddings import EmbedderUnavailable, current_recipe, get_embedder
+from knowledge.indexing.drift import repair_index
+from knowledge.indexing.syncing import Progress, SyncReport, sync_stale_here
+from knowledge.models import Article, Language, Passage
+from knowledge.retrieval import retrieve
+from knowledge.vectors import VectorStoreUnavailable, get_store
+
+log = logging.getLogger(__name__)
+
+_SWEEP_SECONDS = 0.5  # between two looks; one look is one query that reads an index of the table
+_REPAIR_SECONDS = 60.0
+_LONGEST_PAUSE_SECONDS = 10.0  # after failures
+_RETRY_FAILED_SECONDS = 60.0  # for articles that cannot be indexed
+_FOLLOW_POLL_SECONDS = 0.2
+_FOLLOW_PATIENCE_SECONDS = 30.0  # without progress, the other process is not trusted any longer
+_IDS_IN_A_QUERY = 1000
+
+
+def sync_stale(*, progress: Progress | None = None) -> SyncReport:
+    """Brings all stale articles up to date, or waits until the running `serve` has done it.
+
+    Raises EmbedderUnavailable, and VectorStoreUnavailable after everything that needs no index is done.
+    """
+    if bell.sweeper_elsewhere() is not None:
+        report = _follow(progress)
+        if report is not None:
+            return report
+    return sync_stale_here(progress=progress)
+
+
+def warm_up() -> None:
+    """Loads what the first question would otherwise wait for. Raises what the parts raise."""
+    get_embedder()
+    get_store().collections()
+    for language in Language.values:
+        retrieve("warm up", language=language)
+
+
+class Sweeper(threading.Thread):
+    def __init__(self, *, on_warm: Callable[[str], None] | None = None) -> None:
+        """`on_warm` is told once that the first question will be quick, or why it will not."""
+        super().__init__(name="sweeper", daemon=True)
+        self._stopped = threading.Event()
+        self._on_warm = on_warm
+        self._failures = 0
+        self._repair_due = time.monotonic()
+        self._retry_failed_due = 0.0
+        bell.declare_sweeper()
+
+    def stop(self, timeout_seconds: float) -> None:
+        self._stopped.set()
+        self.join(timeout_seconds)
+
+    def run(self) -> None:
+        self._warm_up()
+        while not self._stopped.wait(self._pause_seconds()):
+            try:
+                self._sweep()
+                self._failures = 0
+            except (VectorStoreUnavailable, EmbedderUnavailable, DatabaseError) as error:
+                self._failures += 1
+                log.warning("Sweep: %s", error)
+            except Exception:
+                # A thread that died silently would leave every later edit unanswerable.
+                self._failures += 1
+                log.exception("Sweep failed")
+            finally:
+                close_old_connections()
+
+    def _warm_up(self) -> None:
+        problem = ""
+        try:
+            warm_up()
+        except (VectorStoreUnavailable, EmbedderUnavailable) as error:
+            problem = str(error)
+            log.warning("Warm-up: %s", error)
+        if self._on_warm is not None:
+            self._on_warm(problem)
+
+    def _pause_seconds(self) -> float:
+        return min(_SWEEP_SECONDS * 2**self._failures, _LONGEST_PAUSE_SECONDS)
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        stale = Article.objects.stale(current_recipe().fingerprint).order_by()
+        excluded: list[int] = []
+        if now < self._retry_failed_due:
+            excluded = list(stale.exclude(index_error="").values_list("pk", flat=True))
+        else:
+            self._retry_failed_due = now + _RETRY_FAILED_SECONDS
+        if stale.exclude(pk__in=excluded).exists():
+            sync_stale_here(newest_first=True, excluded_ids=excluded)
+        if now >= self._repair_due:
+            report = repair_index()
+            self._repair_due = now + _REPAIR_SECONDS
+            if not report.is_empty:
+                log.warning(
+                    "Index repaired: %d added, %d removed, %d collections made anew",
+                    report.added,
+                    report.removed,
+                    len(report.rebuilt),
+                )
+
+
+def _follow(progress: Progress | None) -> SyncReport | None:
+    """Watches another process work; None where it does not get on."""
+    recipe = current_recipe().fingerprint
+    stale = Article.objects.stale(recipe).filter(index_error="").order_by()
+    followed = list(stale.values_list("pk", flat=True))
+    remaining = total = len(followed)
+    deadline = time.monotonic() + _FOLLOW_PATIENCE_SECONDS
+    while remaining:
+        if progress is not None:
+            progress(total - remaining, total)
+        if time.monotonic() > deadline or bell.sweeper_elsewhere() is None:
+            log.warning("The sweep of the running server does not get on; this process takes over")
+            return None
+        time.sleep(_FOLLOW_POLL_SECONDS)
+        before, remaining = remaining, min(stale.count(), total)
+        if remaining < before:
+            deadline = time.monotonic() + _FOLLOW_PATIENCE_SECONDS
+    if progress is not None and total:
+        progress(total, total)
+    failed = Article.objects.stale(recipe).exclude(index_error="").values_list("pk", flat=True)
+    return SyncReport(articles=total, passages=_passages_of(followed, recipe), failed=tuple(failed))
+
+
+def _passages_of(article_ids: Sequence[int], recipe: str) -> int:
+    passages = Passage.objects.filter(recipe=recipe)
+    return sum(
+        passages.filter(article_id__in=article_ids[start : start + _IDS_IN_A_QUERY]).count()
+        for start in range(0, len(article_ids), _IDS_IN_A_QUERY)
+    )

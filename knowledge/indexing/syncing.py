@@ -1,0 +1,380 @@
+"""From stale articles to stored passages to the vector index, in batches.
+
+The order is what makes it safe to be cut off: plan and embed outside any transaction; one short transaction
+per article that holds only while the row is what was planned; then the index; then the mark on the row.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from knowledge.embeddings import Recipe, current_recipe, get_embedder
+from knowledge.indexing.planning import Plan, PlannedPassage, plan_article, plan_withdrawal
+from knowledge.models import Article, IndexState, Passage, Status
+from knowledge.vectors import CollectionKey, VectorStoreUnavailable, get_store
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from knowledge.embeddings import SentenceTransformerEmbeddings
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+
+_ARTICLES_READ_AT_ONCE = 16
+_PASSAGES_IN_A_BATCH = 128  # about four seconds of embedding on two cores
+_TEXTS_IN_A_CALL = 16  # a customer's question waits for one call at most
+_HASHES_IN_A_QUERY = 500
+_MAX_RESTARTS = 5
+_LONGEST_ERROR = 500  # characters, what the column holds
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    articles: int = 0  # brought up to date
+    passages: int = 0  # of those articles
+    embedded: int = 0  # passages whose vector had to be computed
+    failed: tuple[int, ...] = ()  # ids of articles that cannot be indexed; `index_error` says why
+
+
+@dataclass
+class _Tally:
+    articles: int = 0
+    passages: int = 0
+    embedded: int = 0
+    failed: list[int] = field(default_factory=list)
+    store_error: VectorStoreUnavailable | None = None
+
+    def report(self) -> SyncReport:
+        return SyncReport(self.articles, self.passages, self.embedded, tuple(self.failed))
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What is in the database now for one article, and what the index has to do about it."""
+
+    plan: Plan
+    ids: tuple[int, ...]  # passages that the index has to hold, in order of position
+    vectors: tuple[bytes, ...]
+    unwanted: tuple[int, ...]  # ids that the index may still hold, anywhere
+    is_known: bool  # the index may hold `ids` in a collection that they have left
+
+
+# Articles this process is syncing, so that its sweep and its requests do not embed the same text twice.
+_in_hand: set[int] = set()
+_in_hand_guard = threading.Lock()
+
+
+def sync_article(article_id: int) -> None:
+    """Brings one article up to date, whatever its row claims.
+
+    Raises VectorStoreUnavailable or EmbedderUnavailable; the article is then still stale. An article that
+    itself cannot be indexed gets an `index_error`.
+    """
+    tally = _Tally()
+    recipe = current_recipe()
+    for _attempt in range(_MAX_RESTARTS):
+        with _claimed([article_id]) as mine:
+            articles = list(Article.objects.filter(pk__in=mine))
+            moved = _sync_batch(articles, recipe, tally)
+        if tally.store_error is not None:
+            raise tally.store_error
+        if not moved:
+            return
+    log.info("article %s keeps changing; left to the sweep", article_id)
+
+
+def sync_stale_here(
+    *,
+    progress: Progress | None = None,
+    newest_first: bool = False,
+    budget_seconds: float | None = None,
+    excluded_ids: Iterable[int] = (),
+) -> SyncReport:
+    """Brings all stale articles up to date in this process.
+
+    Two processes that start from opposite ends (`newest_first`) meet in the middle. Raises
+    EmbedderUnavailable at once; VectorStoreUnavailable at the end, when all that needs no index is done.
+    """
+    started = time.monotonic()
+    recipe = current_recipe()
+    order = "-pk" if newest_first else "pk"
+    stale = Article.objects.stale(recipe.fingerprint).exclude(pk__in=list(excluded_ids))
+    waiting = list(stale.order_by(order).values_list("pk", flat=True))
+    total, done = len(waiting), 0
+    tally = _Tally()
+    if progress is not None and total:
+        progress(0, total)
+    while waiting and (budget_seconds is None or time.monotonic() - started < budget_seconds):
+        part, waiting = waiting[:_ARTICLES_READ_AT_ONCE], waiting[_ARTICLES_READ_AT_ONCE:]
+        with _claimed(part) as mine:
+            # Asked again: another process may have done them by now.
+            articles = list(Article.objects.stale(recipe.fingerprint).filter(pk__in=mine).order_by(order))
+            _sync_batch(articles, recipe, tally)
+        done += len(part)
+        if progress is not None:
+            progress(done, total)
+    if tally.store_error is not None:
+        raise tally.store_error
+    return tally.report()
+
+
+def forget_passages(passage_ids: Sequence[int]) -> None:
+    """Takes passages of deleted articles out of the index."""
+    store = get_store()
+    for key in store.collections():
+        store.delete(key, passage_ids)
+
+
+class _claimed:  # noqa: N801 (reads as a verb)
+    """The articles among `ids` that no other thread of this process has in hand."""
+
+    def __init__(self, ids: Iterable[int]) -> None:
+        self._wanted = set(ids)
+        self._mine: set[int] = set()
+
+    def __enter__(self) -> set[int]:
+        with _in_hand_guard:
+            self._mine = self._wanted - _in_hand
+            _in_hand.update(self._mine)
+        return self._mine
+
+    def __exit__(self, *_error: object) -> None:
+        with _in_hand_guard:
+            _in_hand.difference_update(self._mine)
+
+
+def _sync_batch(articles: Sequence[Article], recipe: Recipe, tally: _Tally) -> set[int]:
+    """Returns the ids of articles that changed meanwhile."""
+    plans = [plan for article in articles if (plan := _planned(article, recipe, tally)) is not None]
+    moved: set[int] = set()
+    for part in _parts(plans):
+        vectors, embedded = _vectors_for(part, recipe, tally)
+        stored = []
+        for plan in part:
+            if any(passage.content_hash not in vectors for passage in plan.passages):
+                continue  # its embedding failed and says so in its row
+            outcome = _store(plan, vectors, recipe)
+            if outcome is None:
+                moved.add(plan.article_id)
+            else:
+                stored.append(outcome)
+        tally.embedded += embedded
+        if tally.store_error is None:
+            try:
+                moved |= _publish(stored, recipe, tally)
+            except VectorStoreUnavailable as error:
+                # The passages are in the database; the rows stay stale, so the index gets them later.
+                tally.store_error = error
+    return moved
+
+
+def _planned(article: Article, recipe: Recipe, tally: _Tally) -> Plan | None:
+    if article.status != Status.PUBLISHED:
+        return plan_withdrawal(article, recipe=recipe.fingerprint)
+    embedder = get_embedder()
+    try:
+        return plan_article(
+            article,
+            recipe=recipe.fingerprint,
+            count_tokens=embedder.count_tokens,
+            max_tokens=embedder.max_tokens,
+        )
+    except Exception as error:
+        # Whatever one text does to a parser, the other articles go in.
+        log.exception("article %s cannot be split", article.pk)
+        _fail(article.pk, article.content_fingerprint, error, tally)
+        return None
+
+
+def _parts(plans: Sequence[Plan]) -> Iterable[list[Plan]]:
+    part: list[Plan] = []
+    for plan in plans:
+        if part and sum(len(planned.passages) for planned in [*part, plan]) > _PASSAGES_IN_A_BATCH:
+            yield part
+            part = []
+        part.append(plan)
+    if part:
+        yield part
+
+
+def _vectors_for(plans: Sequence[Plan], recipe: Recipe, tally: _Tally) -> tuple[dict[str, bytes], int]:
+    """Vectors by content hash, and how many had to be computed. What was embedded once is looked up."""
+    passages = {passage.content_hash: passage for plan in plans for passage in plan.passages}
+    vectors = _stored_vectors(list(passages), recipe)
+    missing = [passage for content_hash, passage in passages.items() if content_hash not in vectors]
+    if not missing:
+        return vectors, 0
+    embedder = get_embedder()
+    if not connection.in_atomic_block:
+        connection.close()  # nobody keeps a connection waiting for a model
+    try:
+        vectors.update(_embedded(missing, embedder))
+        return vectors, len(missing)
+    except RuntimeError:
+        log.exception("embedding a batch of %d passages failed; trying article by article", len(missing))
+    count = 0
+    for plan in plans:
+        needed = [passage for passage in plan.passages if passage.content_hash not in vectors]
+        try:
+            vectors.update(_embedded(needed, embedder))
+            count += len(needed)
+        except RuntimeError as error:
+            _fail(plan.article_id, plan.fingerprint, error, tally)
+    return vectors, count
+
+
+def _stored_vectors(hashes: Sequence[str], recipe: Recipe) -> dict[str, bytes]:
+    vectors: dict[str, bytes] = {}
+    for start in range(0, len(hashes), _HASHES_IN_A_QUERY):
+        rows = Passage.objects.filter(
+            recipe=recipe.fingerprint, content_hash__in=hashes[start : start + _HASHES_IN_A_QUERY]
+        )
+        vectors.update((found, bytes(vector)) for found, vector in rows.values_list("content_hash", "vector"))
+    return vectors
+
+
+def _embedded(
+    passages: Sequence[PlannedPassage], embedder: "SentenceTransformerEmbeddings"
+) -> dict[str, bytes]:
+    vectors: dict[str, bytes] = {}
+    # Neighbours in length share a call, so that short texts are not padded to the longest.
+    ordered = sorted(passages, key=lambda passage: len(passage.embedded))
+    for start in range(0, len(ordered), _TEXTS_IN_A_CALL):
+        part = ordered[start : start + _TEXTS_IN_A_CALL]
+        rows = embedder.encode_passages([passage.embedded for passage in part])
+        for passage, row in zip(part, rows, strict=True):
+            vectors[passage.content_hash] = np.asarray(row, dtype="<f4").tobytes()
+    return vectors
+
+
+def _store(plan: Plan, vectors: dict[str, bytes], recipe: Recipe) -> _Stored | None:
+    """Replaces the article's passages; None where the article is no longer what was planned."""
+    with transaction.atomic():
+        # The conditional update also takes the row: two syncs of one article come one after the other.
+        row = Article.objects.filter(pk=plan.article_id, content_fingerprint=plan.fingerprint)
+        if not row.update(index_error=""):
+            return None
+        old = list(
+            Passage.objects.filter(article_id=plan.article_id, recipe=recipe.fingerprint)
+            .order_by("position")
+            .defer("vector")
+        )
+        IndexState.objects.filter(recipe=recipe.fingerprint).update(version=F("version") + 1)
+        if not plan.is_published:
+            # The rows stay: their vectors are there when the article comes back, and the gate hides them.
+            return _Stored(plan, (), (), tuple(passage.pk for passage in old), is_known=False)
+        rows = [_row(plan, passage, vectors[passage.content_hash], recipe) for passage in plan.passages]
+        stored_vectors = tuple(bytes(row.vector) for row in rows)
+        if [_identity(passage) for passage in old] == [_identity(passage) for passage in rows]:
+            return _Stored(plan, tuple(passage.pk for passage in old), stored_vectors, (), is_known=True)
+        gone = tuple(passage.pk for passage in old)
+        Passage.objects.filter(pk__in=gone).delete()
+        created = Passage.objects.bulk_create(rows)
+        if rows:
+            IndexState.objects.get_or_create(
+                recipe=recipe.fingerprint,
+                defaults={
+                    "embedder": recipe.embedder,
+                    "dimension": len(stored_vectors[0]) // np.dtype("<f4").itemsize,
+                    "version": 1,
+                },
+            )
+        return _Stored(plan, tuple(passage.pk for passage in created), stored_vectors, gone, is_known=False)
+
+
+def _row(plan: Plan, passage: PlannedPassage, vector: bytes, recipe: Recipe) -> Passage:
+    return Passage(
+        article_id=plan.article_id,
+        revision=plan.revision,
+        recipe=recipe.fingerprint,
+        position=passage.chunk.position,
+        heading_path=list(passage.chunk.heading_path),
+        anchor=passage.anchor,
+        preface=passage.chunk.preface,
+        text=passage.chunk.text,
+        start=passage.chunk.start,
+        end=passage.chunk.end,
+        content_hash=passage.content_hash,
+        vector=vector,
+    )
+
+
+def _identity(row: Passage) -> tuple[object, ...]:
+    return (
+        row.revision,
+        row.position,
+        tuple(row.heading_path),
+        row.anchor,
+        row.preface,
+        row.text,
+        row.start,
+        row.end,
+        row.content_hash,
+    )
+
+
+def _publish(stored: Sequence[_Stored], recipe: Recipe, tally: _Tally) -> set[int]:
+    """Tells the index, then marks the rows. Returns the ids of articles that changed meanwhile."""
+    wanted: dict[CollectionKey, list[_Stored]] = {}
+    for outcome in stored:
+        if outcome.ids:
+            wanted.setdefault(outcome.plan.key, []).append(outcome)
+    store = get_store()
+    for key, outcomes in wanted.items():
+        store.upsert(key, _ids_of(outcomes), _matrix(outcomes))
+    if any(outcome.unwanted or outcome.is_known for outcome in stored):
+        for key in store.collections():
+            gone = [identity for outcome in stored for identity in outcome.unwanted]
+            left = [
+                identity
+                for outcome in stored
+                if outcome.is_known and outcome.plan.key != key
+                for identity in outcome.ids
+            ]
+            if key.recipe == recipe.fingerprint and (gone or left):
+                store.delete(key, gone + left)
+    moved = set()
+    for outcome in stored:
+        if _mark(outcome.plan, recipe):
+            tally.articles += 1
+            tally.passages += len(outcome.ids)
+        else:
+            # Whoever changed it may have cleaned up before our write arrived.
+            store.delete(outcome.plan.key, outcome.ids)
+            moved.add(outcome.plan.article_id)
+    return moved
+
+
+def _mark(plan: Plan, recipe: Recipe) -> bool:
+    """Without a history entry: nobody wrote anything. False where the article has changed by now."""
+    row = Article.objects.filter(pk=plan.article_id, content_fingerprint=plan.fingerprint)
+    done = row.exclude(indexed_fingerprint=plan.fingerprint, indexed_recipe=recipe.fingerprint).update(
+        indexed_fingerprint=plan.fingerprint,
+        indexed_recipe=recipe.fingerprint,
+        indexed_at=timezone.now() if plan.is_published else None,
+    )
+    return bool(done) or row.exists()
+
+
+def _fail(article_id: int, fingerprint: str, error: Exception, tally: _Tally) -> None:
+    tally.failed.append(article_id)
+    message = f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
+    Article.objects.filter(pk=article_id, content_fingerprint=fingerprint).update(index_error=message)
+
+
+def _ids_of(outcomes: Sequence[_Stored]) -> list[int]:
+    return [identity for outcome in outcomes for identity in outcome.ids]
+
+
+def _matrix(outcomes: Sequence[_Stored]) -> "NDArray[np.float32]":
+    return np.stack([np.frombuffer(raw, dtype="<f4") for outcome in outcomes for raw in outcome.vectors])

@@ -1,0 +1,157 @@
+"""Where links between articles lead.
+
+Promise: a link to an article that the reader may read leads to its page, in the reader's language where there
+is one; a link to anything else comes back as None. However many links a page has, they cost one query, and a
+page without links to articles costs none.
+
+Three spellings are understood, all of them as authors and other help centers write them:
+
+  article:<key>                          the article of that translation group
+  …/hc/<locale>/articles/<id>-<title>    Zendesk; an article of the same source
+  ../billing/cancel.md                   a file beside the article's own; an article of the same source
+
+Refuses to decide: what a link looks like, and what becomes of one that leads nowhere (`knowledge.markdown`).
+"""
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+from urllib.parse import quote, unquote, urlsplit
+
+from django.db.models import Q
+
+from knowledge.markdown import ARTICLE_SCHEME
+from knowledge.models import Article, Language, Reader
+
+# Where Markdown keeps addresses: [text](here), [name]: here, <here>. Each pattern reads on only behind its
+# opening, so that a body of a million brackets costs one pass. What is no link costs a name in the query.
+_DESTINATIONS = re.compile(
+    r"\]\([ \t\n]*(?:<([^<>\n]*)>|([^\s()<>]*))"
+    r"|^ {0,3}\[[^\]\n]{1,200}\]:[ \t]*<?([^\s<>]+)"
+    r"|<(https?://[^\s<>]+)>",
+    re.MULTILINE | re.IGNORECASE,
+)
+_ZENDESK_PATH = re.compile(r"/hc/(?:[\w-]+/)?articles/(\d+)", re.IGNORECASE)
+_FILE_SUFFIXES: Final = frozenset([".md", ".markdown"])
+
+
+@dataclass(frozen=True)
+class LinkSource:
+    """The article that a link stands in: other articles of its source are known by their ids there."""
+
+    source: str = ""
+    external_id: str = ""
+
+    @classmethod
+    def of(cls, article: Article) -> "LinkSource":
+        return cls(article.source, article.external_id)
+
+
+@dataclass(frozen=True)
+class _Target:
+    names: tuple[str, ...]  # translation groups, or ids in the source; the likeliest first
+    is_global: bool  # a translation group counts whatever the article's source
+    anchor: str = ""
+
+
+def resolve_link(
+    href: str, *, language: str, user: Reader = None, stands_in: LinkSource | None = None
+) -> str | None:
+    """One link. For a whole text use `link_resolver`, which asks the database once."""
+    return _resolver({href}, language=language, user=user, home=stands_in or LinkSource())(href)
+
+
+def link_resolver(
+    *texts: str, language: str, user: Reader = None, stands_in: LinkSource | None = None
+) -> Callable[[str], str | None]:
+    """The `resolve_link` that `render_markdown(body, resolve_link=…)` takes, for all links in `texts`."""
+    hrefs = {
+        next(filter(None, found.groups()), "") for text in texts for found in _DESTINATIONS.finditer(text)
+    }
+    return _resolver(hrefs, language=language, user=user, home=stands_in or LinkSource())
+
+
+def _resolver(
+    hrefs: Iterable[str], *, language: str, user: Reader, home: LinkSource
+) -> Callable[[str], str | None]:
+    targets = [target for target in (_read(href, home) for href in hrefs) if target is not None]
+    index: _Index | None = None
+
+    def resolve(href: str) -> str | None:
+        nonlocal index
+        target = _read(href, home) if targets else None
+        if target is None:
+            return None
+        if index is None:
+            index = _Index(targets, language=language, user=user, source=home.source)
+        return index.url(target)
+
+    return resolve
+
+
+def _read(href: str, home: LinkSource) -> _Target | None:
+    if href.lower().startswith(ARTICLE_SCHEME):
+        key, _hash, anchor = href[len(ARTICLE_SCHEME) :].partition("#")
+        return _Target((unquote(key),), is_global=True, anchor=unquote(anchor)) if key else None
+    if not home.source:
+        return None
+    try:
+        parts = urlsplit(href)
+    except ValueError:
+        return None
+    zendesk = _ZENDESK_PATH.search(parts.path)
+    if zendesk and parts.scheme in ("", "http", "https"):
+        number = zendesk[1]
+        return _Target((f"zendesk-{number}", number, *_localised(f"{number}:")), is_global=False)
+    path = PurePosixPath(unquote(parts.path))
+    if parts.scheme or parts.netloc or path.is_absolute() or path.suffix.lower() not in _FILE_SUFFIXES:
+        return None
+    beside = posixpath.dirname(home.external_id)
+    place = posixpath.normpath(posixpath.join(beside, str(path.with_suffix(""))))
+    names = (place, path.stem, *_localised(f"{path.stem}."))
+    return _Target(names, is_global=False, anchor=unquote(parts.fragment))
+
+
+def _localised(prefix: str) -> tuple[str, ...]:
+    return tuple(f"{prefix}{language}" for language in Language.values)
+
+
+class _Index:
+    """The articles that a text links to, fetched at once and through the gate."""
+
+    def __init__(self, targets: list[_Target], *, language: str, user: Reader, source: str) -> None:
+        groups = {name for target in targets if target.is_global for name in target.names}
+        names = {name for target in targets for name in target.names}
+        wanted = Q(translation_group__in=groups)
+        if source:
+            wanted |= Q(source=source) & (Q(external_id__in=names) | Q(translation_group__in=names))
+        readable = Article.objects.published().visible_to(user).filter(wanted)
+        self._source = source
+        self._by_group: dict[str, list[Article]] = {}
+        self._by_id: dict[str, Article] = {}
+        fields = ("slug", "language", "source", "external_id", "translation_group")
+        for article in sorted(readable.only(*fields), key=lambda a: (a.language != language, a.language)):
+            if article.translation_group:
+                self._by_group.setdefault(article.translation_group, []).append(article)
+            if source and article.source == source:
+                self._by_id[article.external_id] = article
+
+    def url(self, target: _Target) -> str | None:
+        article = next(filter(None, (self._article(name, target) for name in target.names)), None)
+        if article is None:
+            return None
+        anchor = f"#{quote(target.anchor)}" if target.anchor else ""
+        return f"{article.get_absolute_url()}{anchor}"
+
+    def _article(self, name: str, target: _Target) -> Article | None:
+        """The reader's language first, because the articles are sorted so."""
+        for article in self._by_group.get(name, []):
+            if target.is_global or article.source == self._source:
+                return article
+        named = self._by_id.get(name)
+        if named is None or not named.translation_group:
+            return named
+        return self._by_group[named.translation_group][0]

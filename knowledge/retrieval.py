@@ -1,0 +1,253 @@
+"""Finds the passages that may answer a question: both retrievers propose, the gate decides, fusion orders.
+
+Whatever an index returns, one database query decides which passages take part (published, allowed to this
+reader, current revision). Vectors for the final cosine come from that same query, so a Chroma that is behind,
+damaged or down can cost a candidate but never show a wrong one. Does not decide whether the best is good enough.
+"""
+
+import logging
+import threading
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from knowledge.embeddings import EmbedderUnavailable, current_recipe, get_embedder
+from knowledge.fusion import Candidate, article_order, fuse
+from knowledge.lexical import LexicalIndex, LexicalRow
+from knowledge.models import Article, IndexState, Language, Passage, Reader, audiences_for
+from knowledge.vectors import CollectionKey, VectorStoreUnavailable, get_store
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
+
+POOL = 60  # candidates asked of each retriever
+PASSAGES = 12  # passages that leave here
+
+
+@dataclass(frozen=True)
+class RetrievedPassage:
+    passage_id: int
+    article_id: int
+    revision: int  # of the article, the one the passage was split from
+    title: str
+    heading_path: tuple[str, ...]  # outermost heading first
+    url: str  # absolute path with an anchor, e.g. /de/articles/abo-pausieren/#voraussetzungen
+    text: str  # verbatim: body[start:end] of that revision
+    start: int  # character offsets into the article body
+    end: int
+    language: str  # de | en, of the article
+    rank: int  # 1-based
+    cosine: float | None  # -1..1; None when no vector was available
+    bm25: float | None  # >= 0; None when the passage is not in the question's language
+    fused: float  # orders the passages; never a threshold
+    is_other_language: bool = False  # the article is not in the question's language
+    preface: str = ""  # what the passage needs in front to be read (a table's header row); not part of it
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """What was found for one question in the articles of one language."""
+
+    question: str
+    question_language: str
+    article_language: str
+    passages: tuple[RetrievedPassage, ...]  # best first, at most `limit`
+    article_ids: tuple[int, ...]  # every article of the pool, in the order of its best passage
+    lexical: LexicalIndex  # the snapshot the BM25 values come from
+
+
+def retrieve(
+    question: str,
+    *,
+    language: str,
+    article_language: str | None = None,
+    user: Reader = None,
+    limit: int = PASSAGES,
+    excluded_article_ids: Collection[int] = frozenset(),
+) -> Retrieval:
+    """The best passages for `question` (in `language`) among the articles in `article_language`.
+
+    Works with what is there: without Chroma by exact search over the stored vectors, without the embedding
+    model by BM25 alone.
+    """
+    article_language = article_language or language
+    is_other = article_language != language
+    audiences = audiences_for(user)
+    recipe = current_recipe().fingerprint
+    lexical = _lexical_index(audiences, article_language, recipe)
+
+    room = POOL + _passages_of(excluded_article_ids)
+    vector = _question_vector(question)
+    proposed: set[int] = set()
+    if vector is not None:
+        proposed.update(_nearest(vector, audiences, article_language, recipe, room))
+    if not is_other or vector is None:
+        proposed.update(passage_id for passage_id, _bm25 in lexical.search(question, room))
+
+    rows = {
+        row.pk: row
+        for row in Passage.objects.answerable_for(user)
+        .filter(pk__in=proposed, recipe=recipe, article__language=article_language)
+        .exclude(article_id__in=excluded_article_ids)
+        .select_related("article")
+        .defer("article__body")
+    }
+    ids = sorted(rows)
+    cosines = _cosines(vector, [bytes(rows[passage_id].vector) for passage_id in ids])
+    bm25 = [None] * len(ids) if is_other and vector is not None else lexical.scores(question, ids)
+    signals = {
+        passage_id: (cosine, value) for passage_id, cosine, value in zip(ids, cosines, bm25, strict=True)
+    }
+    ranked = fuse(
+        (
+            Candidate(passage_id, rows[passage_id].article_id, *signals[passage_id], is_other_language=is_other)
+            for passage_id in ids
+        ),
+        language=language,
+    )
+    return Retrieval(
+        question=question,
+        question_language=language,
+        article_language=article_language,
+        passages=tuple(
+            _retrieved(rows[entry.passage_id], rank, entry.fused, signals[entry.passage_id], is_other)
+            for rank, entry in enumerate(ranked[:limit], start=1)
+        ),
+        article_ids=tuple(article_order(ranked)),
+        lexical=lexical,
+    )
+
+
+def search_articles(
+    query: str, *, language: str, user: Reader = None, limit: int = 20
+) -> list[tuple[Article, RetrievedPassage]]:
+    """Articles for a search box, best first, each with its best passage; own language first, then the others."""
+    found: dict[int, RetrievedPassage] = {}
+    for article_language in [language, *(code for code in Language.values if code != language)]:
+        retrieval = retrieve(
+            query, language=language, article_language=article_language, user=user, limit=POOL
+        )
+        if article_language != language:
+            kept = [passage for passage in retrieval.passages if (passage.cosine or 0) > 0][:5]
+        else:
+            kept = list(retrieval.passages)
+        for passage in kept:
+            found.setdefault(passage.article_id, passage)
+    articles = Article.objects.published().visible_to(user).select_related("category").in_bulk(list(found))
+    return [(articles[key], passage) for key, passage in found.items() if key in articles][:limit]
+
+
+def _retrieved(
+    row: Passage,
+    rank: int,
+    fused: float,
+    signals: tuple[float | None, float | None],
+    is_other: bool,
+) -> RetrievedPassage:
+    return RetrievedPassage(
+        passage_id=row.pk,
+        article_id=row.article_id,
+        revision=row.revision,
+        title=row.article.title,
+        heading_path=tuple(row.heading_path),
+        url=row.article.get_absolute_url() + (f"#{row.anchor}" if row.anchor else ""),
+        text=row.text,
+        start=row.start,
+        end=row.end,
+        language=row.article.language,
+        rank=rank,
+        cosine=signals[0],
+        bm25=signals[1],
+        fused=fused,
+        is_other_language=is_other,
+        preface=row.preface,
+    )
+
+
+def _question_vector(question: str) -> "NDArray[np.float32] | None":
+    try:
+        return get_embedder().encode_question(question)
+    except EmbedderUnavailable as error:
+        log.error("Retrieval goes on without vectors: %s", error)
+        return None
+
+
+def _nearest(
+    vector: "NDArray[np.float32]", audiences: Iterable[str], language: str, recipe: str, limit: int
+) -> list[int]:
+    try:
+        store = get_store()
+        found: list[tuple[int, float]] = []
+        for audience in audiences:
+            found.extend(store.query(CollectionKey(audience, language, recipe), vector, limit))
+    except VectorStoreUnavailable as error:
+        log.warning("Exact search instead of the vector index: %s", error)
+        return _nearest_exact(vector, audiences, language, recipe, limit)
+    found.sort(key=lambda entry: -entry[1])
+    return [passage_id for passage_id, _cosine in found[:limit]]
+
+
+def _nearest_exact(
+    vector: "NDArray[np.float32]", audiences: Iterable[str], language: str, recipe: str, limit: int
+) -> list[int]:
+    """The same answer from the vectors in the database: slower by the size of the table, but always there."""
+    rows = list(
+        Passage.objects.filter(
+            recipe=recipe, article__language=language, article__audience__in=list(audiences)
+        ).values_list("pk", "vector")
+    )
+    if not rows:
+        return []
+    cosines = np.stack([np.frombuffer(stored, dtype="<f4") for _pk, stored in rows]) @ vector
+    return [rows[index][0] for index in np.argsort(-cosines)[:limit]]
+
+
+def _cosines(vector: "NDArray[np.float32] | None", stored: Sequence[bytes]) -> list[float | None]:
+    if vector is None:
+        return [None] * len(stored)
+    return [float(np.frombuffer(raw, dtype="<f4") @ vector) for raw in stored]
+
+
+def _passages_of(article_ids: Collection[int]) -> int:
+    return Passage.objects.filter(article_id__in=article_ids).count() if article_ids else 0
+
+
+_lexical: dict[tuple[Any, ...], tuple[int, LexicalIndex]] = {}
+_lexical_lock = threading.Lock()
+
+
+def _lexical_index(audiences: tuple[str, ...], language: str, recipe: str) -> LexicalIndex:
+    """The BM25 index of what these audiences may read, rebuilt when the passages have changed."""
+    version = IndexState.objects.filter(recipe=recipe).values_list("version", flat=True).first() or 0
+    key = (audiences, language, recipe)
+    with _lexical_lock:
+        known = _lexical.get(key)
+        if known is not None and known[0] == version:
+            return known[1]
+        rows = (
+            Passage.objects.filter(
+                recipe=recipe, article__language=language, article__audience__in=audiences
+            )
+            .order_by("pk")
+            .values_list("pk", "article_id", "article__title", "heading_path", "preface", "text")
+        )
+        index = LexicalIndex.build(
+            (
+                LexicalRow(pk, article_id, title, " ".join(headings), f"{preface}\n{text}" if preface else text)
+                for pk, article_id, title, headings, preface, text in rows.iterator(chunk_size=2000)
+            ),
+            language=language,
+            previous=known[1] if known is not None else None,
+        )
+        _lexical[key] = (version, index)
+        return index
+
+
+def forget_lexical_indexes() -> None:
+    """For tests, whose databases come and go under the same version numbers."""
+    with _lexical_lock:
+        _lexical.clear()

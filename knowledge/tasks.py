@@ -1,0 +1,73 @@
+"""Wake-ups for the index. Each may come late, twice or never: the database says what is to be done."""
+
+import logging
+from typing import Any
+
+from celery import shared_task
+from django.db import OperationalError
+
+log = logging.getLogger(__name__)
+
+# A sweep ends in time for its worker's limit; the next one goes on where it stopped.
+_SWEEP_SECONDS = 240
+_MAX_RETRIES = 5
+
+
+@shared_task(
+    bind=True, name="knowledge.sync_article", max_retries=_MAX_RETRIES, time_limit=300, soft_time_limit=270
+)
+def sync_article_task(self: Any, article_id: int) -> None:
+    from knowledge.embeddings import EmbedderUnavailable
+    from knowledge.indexing import sync_article
+    from knowledge.vectors import VectorStoreUnavailable
+
+    try:
+        sync_article(article_id)
+    except (VectorStoreUnavailable, EmbedderUnavailable, OperationalError) as error:
+        _try_later(self, error, about=f"article {article_id}")
+
+
+@shared_task(
+    bind=True, name="knowledge.forget_passages", max_retries=_MAX_RETRIES, time_limit=120, soft_time_limit=100
+)
+def forget_passages_task(self: Any, passage_ids: list[int]) -> None:
+    from knowledge.indexing import forget_passages
+    from knowledge.vectors import VectorStoreUnavailable
+
+    try:
+        forget_passages(passage_ids)
+    except VectorStoreUnavailable as error:
+        _try_later(self, error, about=f"{len(passage_ids)} deleted passages")
+
+
+@shared_task(name="knowledge.sweep", time_limit=300, soft_time_limit=270)
+def sweep_task() -> None:
+    """Finds what no ring was heard for."""
+    from knowledge.embeddings import EmbedderUnavailable
+    from knowledge.indexing import sync_stale_here
+    from knowledge.vectors import VectorStoreUnavailable
+
+    try:
+        sync_stale_here(newest_first=True, budget_seconds=_SWEEP_SECONDS)
+    except (VectorStoreUnavailable, EmbedderUnavailable, OperationalError) as error:
+        log.warning("Sweep: %s", error)
+
+
+@shared_task(name="knowledge.repair_index", time_limit=300, soft_time_limit=270)
+def repair_index_task() -> None:
+    """Finds what the index lost, or kept, without telling anybody."""
+    from knowledge.indexing import repair_index
+    from knowledge.vectors import VectorStoreUnavailable
+
+    try:
+        repair_index()
+    except (VectorStoreUnavailable, OperationalError) as error:
+        log.warning("Repair of the index: %s", error)
+
+
+def _try_later(task: Any, error: Exception, *, about: str) -> None:
+    """Inline the editor is waiting: the sweep tries again, not this request."""
+    if task.request.is_eager:
+        log.warning("%s: left to the sweep (%s)", about, error)
+        return
+    raise task.retry(exc=error, countdown=min(2**task.request.retries, 60))

@@ -1,0 +1,12 @@
+"""Public pages of the articles. Localised: included under the language prefix."""
+
+from django.urls import path
+
+from knowledge import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("search/", views.search, name="search"),
+    path("categories/<slug:slug>/", views.category, name="category"),
+    path("articles/<slug:slug>/", views.article, name="article"),
+]

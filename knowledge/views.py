@@ -1,0 +1,184 @@
+"""Pages to read and to search: home, category, article, search results.
+
+Views parse, ask `knowledge.catalogue` or `knowledge.retrieval`, and render. Whatever is not published, or not
+meant for this reader, is a 404 from the moment the change is committed.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from knowledge import catalogue
+from knowledge.links import LinkSource, link_resolver
+from knowledge.markdown import heading_anchors, plain_text, render_markdown
+from knowledge.models import Article, Category, Language, Reader
+from knowledge.retrieval import search_articles
+from knowledge.snippets import Segment, highlighted, snippet
+
+MAX_QUERY_LENGTH = 500  # characters
+DESCRIPTION_LENGTH = 155  # characters, what result pages of search engines show
+TOC_LEVELS = (2, 3)
+TOC_MINIMUM = 3  # headings; fewer are seen at a glance
+OLD_AFTER = timedelta(days=365)
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    article: Article
+    title: list[Segment]
+    snippet: list[Segment]
+    url: str
+    is_other_language: bool
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    language = _language()
+    uncategorised = (
+        Article.objects.published()
+        .visible_to(request.user)
+        .filter(language=language, category__isnull=True)
+        .defer("body")
+        .order_by("-updated_at", "pk")[:8]
+    )
+    context = {
+        "entries": catalogue.category_entries(language=language, user=request.user),
+        "uncategorised": uncategorised,
+        "alternates": {code: f"/{code}/" for code in Language.values},
+    }
+    return render(request, "knowledge/home.html", context)
+
+
+@require_safe
+def category(request: HttpRequest, slug: str) -> HttpResponse:
+    language = _language()
+    found = Category.objects.filter(language=language, slug=slug).select_related("parent__parent").first()
+    if found is None:
+        return _category_in_another_language(request.user, slug)
+    articles = (
+        Article.objects.published()
+        .visible_to(request.user)
+        .filter(category=found, language=language)
+        .defer("body")
+    )
+    children = catalogue.category_entries(language=language, user=request.user, parent=found)
+    if not articles and not children:
+        raise Http404
+    alternates = {language: found.get_absolute_url()}
+    for code in Language.values:
+        other = code != language and catalogue.counterpart_of(found, language=code, user=request.user)
+        if other:
+            alternates[code] = other.get_absolute_url()
+    context = {
+        "category": found,
+        "trail": catalogue.ancestors(found)[:-1],
+        "articles": articles,
+        "children": children,
+        "alternates": alternates,
+    }
+    return render(request, "knowledge/category.html", context)
+
+
+@require_safe
+def article(request: HttpRequest, slug: str) -> HttpResponse:
+    language = _language()
+    visible = Article.objects.published().visible_to(request.user)
+    found = visible.filter(language=language, slug=slug).select_related("category__parent__parent").first()
+    if found is None:
+        return _article_in_another_language(request.user, slug)
+    headings = [heading for heading in heading_anchors(found.body) if heading.level in TOC_LEVELS]
+    translations = catalogue.translations_of(found, user=request.user)
+    alternates = {language: found.get_absolute_url()} | {
+        code: other.get_absolute_url() for code, other in translations.items()
+    }
+    context = {
+        "article": found,
+        "body": render_markdown(
+            found.body,
+            resolve_link=link_resolver(
+                found.body, language=language, user=request.user, stands_in=LinkSource.of(found)
+            ),
+        ),
+        "headings": headings if len(headings) >= TOC_MINIMUM else [],
+        "trail": catalogue.ancestors(found.category),
+        "related": catalogue.related_articles(found, user=request.user),
+        "alternates": alternates,
+        "missing_languages": [code for code in Language.values if code not in alternates],
+        "description": _shortened(plain_text(found.body), DESCRIPTION_LENGTH),
+        "is_old": found.updated_at < timezone.now() - OLD_AFTER,
+    }
+    return render(request, "knowledge/article.html", context)
+
+
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    language = _language()
+    query = _typed(request.GET.get("q", ""))
+    context: dict[str, object] = {"query": query, "results": [], "error": ""}
+    status = 200
+    if len(query) > MAX_QUERY_LENGTH:
+        context["error"] = _(
+            "Your search has %(length)d characters. At most %(limit)d are allowed; please shorten it."
+        ) % {"length": len(query), "limit": MAX_QUERY_LENGTH}
+        status = 400
+    elif query and not any(character.isalnum() for character in query):
+        context["error"] = _("Your search holds only punctuation. Please use words, such as “battery”.")
+        status = 400
+    elif query:
+        context["results"] = _results(query, language, request.user)
+    return render(request, "knowledge/search.html", context, status=status)
+
+
+def _results(query: str, language: str, user: Reader) -> list[SearchResult]:
+    return [
+        SearchResult(
+            article=found,
+            title=highlighted(found.title, query, found.language),
+            snippet=snippet(plain_text(passage.text), query, found.language),
+            url=passage.url,
+            is_other_language=found.language != language,
+        )
+        for found, passage in search_articles(query, language=language, user=user)
+    ]
+
+
+def _article_in_another_language(user: Reader, slug: str) -> HttpResponse:
+    """A slug of the other language under this prefix: its translation where there is one, else itself."""
+    found = Article.objects.published().visible_to(user).filter(slug=slug).first()
+    if found is None:
+        raise Http404
+    translation = catalogue.translations_of(found, user=user).get(_language())
+    return redirect(translation or found)
+
+
+def _category_in_another_language(user: Reader, slug: str) -> HttpResponse:
+    found = Category.objects.filter(slug=slug).first()
+    counterpart = found and catalogue.counterpart_of(found, language=_language(), user=user)
+    if not counterpart:
+        raise Http404
+    return redirect(counterpart)
+
+
+def _language() -> str:
+    language = get_language()
+    return language if language in Language.values else Language.ENGLISH
+
+
+def _typed(text: str) -> str:
+    """What was typed, on one line and without control characters (PostgreSQL refuses NUL)."""
+    printable = "".join(" " if unicodedata.category(char) in ("Cc", "Cs") else char for char in text)
+    return " ".join(printable.split())
+
+
+def _shortened(text: str, length: int) -> str:
+    line = " ".join(text.split())
+    if len(line) <= length:
+        return line
+    return line[: line.rfind(" ", 0, length)].rstrip(",;:–") + " …"
