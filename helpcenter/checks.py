@@ -6,6 +6,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ImproperlyConfigured
 
 
 @register()
@@ -36,3 +37,33 @@ def mail_leaves_the_machine(
             )
         ]
     return []
+
+
+@register()
+def switches_are_known(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Values that settings alone cannot judge. The parts they belong to are asked only where they are set."""
+    found: list[CheckMessage] = []
+    if settings.CHROMA_URL:
+        from knowledge.vectors import parse_server_url
+
+        try:
+            parse_server_url(settings.CHROMA_URL)
+        except ValueError as error:
+            found.append(Error(f"CHROMA_URL: {error}", id="helpcenter.E002"))
+    if settings.EMBEDDING_MODEL != "minilm":
+        from knowledge.embeddings import EmbedderUnavailable, current_recipe
+
+        try:
+            current_recipe()
+        except EmbedderUnavailable as error:
+            found.append(Error(str(error), id="helpcenter.E003"))
+    if settings.ANSWER_WRITER != "extractive" or settings.CONFIDENCE_FILE:
+        from assistant.confidence import load_model
+        from assistant.writers import check_name
+
+        for check, value in ((check_name, settings.ANSWER_WRITER), (load_model, settings.CONFIDENCE_FILE)):
+            try:
+                check(value)
+            except ImproperlyConfigured as error:
+                found.append(Error(str(error), id="helpcenter.E004"))
+    return found

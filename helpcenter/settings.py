@@ -175,6 +175,7 @@ CONFIDENCE_FILE = _read("str", "CONFIDENCE_FILE", "")  # empty: the coefficients
 
 # --- background work: no broker means that tasks run inline, on the same code path --------------------
 CELERY_BROKER_URL = _read("str", "CELERY_BROKER_URL", "")
+CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL or "memory://localhost/"  # unset, Celery would look for RabbitMQ here
 CELERY_TASK_ALWAYS_EAGER = not CELERY_BROKER_URL
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -184,6 +185,10 @@ CELERY_TASK_TIME_LIMIT = 600  # seconds
 CELERY_TASK_SOFT_TIME_LIMIT = 540  # seconds
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}  # seconds, above the longest task
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULE = {  # seconds; a wake-up that nobody took by then is not worth taking
+    "sweep": {"task": "knowledge.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
+    "repair-index": {"task": "knowledge.repair_index", "schedule": 60.0, "options": {"expires": 60.0}},
+}
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
 
 # --- e-mail: unset, messages are written to files under DATA_DIR, so that none is lost ----------------
@@ -219,7 +224,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         scope: None if rate == "off" else rate for scope, rate in _API_RATES.items()
     },
-    # How many proxies in front add to X-Forwarded-For; with 0 that header, which anybody can send, means nothing.
+    # How many proxies in front add to X-Forwarded-For. With 0 that header, which anybody sends, is not read.
     "NUM_PROXIES": _read("int", "NUM_PROXIES", 0, validate=validate.Range(min=0)),
 }
 SPECTACULAR_SETTINGS = {
@@ -236,7 +241,8 @@ SPECTACULAR_SETTINGS = {
         "QuestionStatus": "assistant.models.QuestionStatus",
         "MessageAuthor": "assistant.models.MessageAuthor",
     },
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},  # no request leaves the site
+    # Without validatorUrl the page would show its document to a server of somebody else.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None, "defaultModelsExpandDepth": 0},
 }
 
 # --- logs carry ids, counts and durations; never question or article text ------------------------------

@@ -43,9 +43,12 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
-    return render(request, "404.html", status=404)
+    # The other language has no such page either: its switch leads to the home page.
+    homes = {code: f"/{code}/" for code, _name in settings.LANGUAGES}
+    return render(request, "404.html", {"alternates": homes}, status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
-    page = loader.get_template("500.html").render({"static_url": settings.STATIC_URL})
+    addresses = {"static_url": settings.STATIC_URL, "german_home": "/de/", "english_home": "/en/"}
+    page = loader.get_template("500.html").render(addresses)
     return HttpResponseServerError(page)

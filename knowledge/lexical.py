@@ -119,9 +119,7 @@ class LexicalIndex:
         """The best passages with a common term, as (passage id, BM25 > 0), best first, ties by passage id."""
         values = self._values(question)
         found = np.flatnonzero(values > 0)
-        if len(found) > limit:
-            found = found[np.argpartition(-values[found], limit - 1)[:limit]] if limit > 0 else found[:0]
-        order = np.lexsort((self.passage_ids[found], -values[found]))
+        order = np.lexsort((self.passage_ids[found], -values[found]))[:limit]
         return [(int(self.passage_ids[row]), float(values[row])) for row in found[order]]
 
     def scores(self, question: str, passage_ids: Sequence[int]) -> list[float | None]:
@@ -146,10 +144,6 @@ class LexicalIndex:
     def holds(self, term: str, passage_id: int) -> bool:
         """Whether a passage can be found under a term."""
         return bool(np.any(self.passage_ids[self._rows_with(term)] == passage_id))
-
-    def article_holds(self, term: str, article_id: int) -> bool:
-        """Whether any indexed passage of an article can be found under a term."""
-        return bool(np.any(self.article_ids[self._rows_with(term)] == article_id))
 
     def _rows_with(self, term: str) -> NDArray[np.int32]:
         column = self._terms.get(term)

@@ -108,7 +108,7 @@ class ArticleQuerySet(models.QuerySet["Article"]):
 
 
 class Article(models.Model):
-    title = models.CharField(_("title"), max_length=300)
+    title = models.CharField(_("title"), max_length=500)
     slug = models.SlugField(_("slug"), max_length=140)
     body = models.TextField(_("text"), help_text=_("Markdown. Use ## for headings."))
     language = models.CharField(_("language"), max_length=2, choices=Language)
@@ -186,7 +186,13 @@ class Article(models.Model):
                 condition=Q(audience__in=Audience.values), name="article_audience_is_known"
             ),
         ]
-        indexes = [models.Index(fields=["status", "language", "audience"], name="article_gate")]
+        indexes = [
+            models.Index(fields=["status", "language", "audience"], name="article_gate"),
+            # Holds all that `stale` compares, so that a sweep reads no article text.
+            models.Index(
+                fields=["indexed_recipe", "content_fingerprint", "indexed_fingerprint"], name="article_outbox"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.title
@@ -246,6 +252,7 @@ class Passage(models.Model):
     end = models.PositiveIntegerField()
     content_hash = models.CharField(max_length=64)  # SHA-256 of the embedded text
     vector = models.BinaryField()  # float32, little endian, unit length
+    heading_vector = models.BinaryField()  # the same of title and heading path alone
 
     objects = PassageQuerySet.as_manager()
 

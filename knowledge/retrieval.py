@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 POOL = 60  # candidates asked of each retriever
 PASSAGES = 12  # passages that leave here
+SEARCH_TAIL = 0.5  # share of the best ranking value below which a search result only adds length
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class RetrievedPassage:
     language: str  # de | en, of the article
     rank: int  # 1-based
     cosine: float | None  # -1..1; None when no vector was available
-    bm25: float | None  # >= 0; None when the passage is not in the question's language
+    bm25: float | None  # >= 0; None when the word index did not hold it yet
     fused: float  # orders the passages; never a threshold
     is_other_language: bool = False  # the article is not in the question's language
     preface: str = ""  # what the passage needs in front to be read (a table's header row); not part of it
@@ -85,8 +86,7 @@ def retrieve(
     proposed: set[int] = set()
     if vector is not None:
         proposed.update(_nearest(vector, audiences, article_language, recipe, room))
-    if not is_other or vector is None:
-        proposed.update(passage_id for passage_id, _bm25 in lexical.search(question, room))
+    proposed.update(passage_id for passage_id, _bm25 in lexical.search(question, room))
 
     rows = {
         row.pk: row
@@ -98,23 +98,27 @@ def retrieve(
     }
     ids = sorted(rows)
     cosines = _cosines(vector, [bytes(rows[passage_id].vector) for passage_id in ids])
-    bm25 = [None] * len(ids) if is_other and vector is not None else lexical.scores(question, ids)
-    signals = {
-        passage_id: (cosine, value) for passage_id, cosine, value in zip(ids, cosines, bm25, strict=True)
+    headings = _cosines(vector, [bytes(rows[passage_id].heading_vector) for passage_id in ids])
+    # Across languages BM25 still finds names, numbers and loan words; fusion gives it its own weight there.
+    bm25 = lexical.scores(question, ids)
+    candidates = {
+        passage_id: Candidate(
+            passage_id,
+            rows[passage_id].article_id,
+            cosine=cosine,
+            bm25=value,
+            heading_cosine=heading,
+            is_other_language=is_other,
+        )
+        for passage_id, cosine, value, heading in zip(ids, cosines, bm25, headings, strict=True)
     }
-    ranked = fuse(
-        (
-            Candidate(passage_id, rows[passage_id].article_id, *signals[passage_id], is_other_language=is_other)
-            for passage_id in ids
-        ),
-        language=language,
-    )
+    ranked = fuse(candidates.values(), language=language)
     return Retrieval(
         question=question,
         question_language=language,
         article_language=article_language,
         passages=tuple(
-            _retrieved(rows[entry.passage_id], rank, entry.fused, signals[entry.passage_id], is_other)
+            _retrieved(rows[entry.passage_id], rank, entry.fused, candidates[entry.passage_id])
             for rank, entry in enumerate(ranked[:limit], start=1)
         ),
         article_ids=tuple(article_order(ranked)),
@@ -131,12 +135,10 @@ def search_articles(
         retrieval = retrieve(
             query, language=language, article_language=article_language, user=user, limit=POOL
         )
-        if article_language != language:
-            kept = [passage for passage in retrieval.passages if (passage.cosine or 0) > 0][:5]
-        else:
-            kept = list(retrieval.passages)
-        for passage in kept:
-            found.setdefault(passage.article_id, passage)
+        best = retrieval.passages[0].fused if retrieval.passages else 0.0
+        for passage in retrieval.passages:
+            if passage.fused >= SEARCH_TAIL * best:
+                found.setdefault(passage.article_id, passage)
     articles = Article.objects.published().visible_to(user).select_related("category").in_bulk(list(found))
     return [(articles[key], passage) for key, passage in found.items() if key in articles][:limit]
 
@@ -145,8 +147,7 @@ def _retrieved(
     row: Passage,
     rank: int,
     fused: float,
-    signals: tuple[float | None, float | None],
-    is_other: bool,
+    candidate: Candidate,
 ) -> RetrievedPassage:
     return RetrievedPassage(
         passage_id=row.pk,
@@ -160,10 +161,10 @@ def _retrieved(
         end=row.end,
         language=row.article.language,
         rank=rank,
-        cosine=signals[0],
-        bm25=signals[1],
+        cosine=candidate.cosine,
+        bm25=candidate.bm25,
         fused=fused,
-        is_other_language=is_other,
+        is_other_language=candidate.is_other_language,
         preface=row.preface,
     )
 

@@ -1,7 +1,7 @@
 """What editors do with an article's status, as functions.
 
-Each reads the row anew and saves the whole of it, so that history gets its entry and the index its bell; a form or
-a list that is minutes old writes nothing back. They do not decide who may do it (Django's permissions do).
+Each reads the row anew and saves the whole of it, so that history gets its entry and the index its bell; a
+form or a list that is minutes old writes nothing back. Who may do it is for permissions to say.
 """
 
 from django.db import transaction

@@ -1,12 +1,11 @@
 """sitemap.xml: the articles that everybody may read, and nothing else."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.sitemaps import Sitemap
-from django.contrib.sites.requests import RequestSite
 
 from knowledge.models import Article, ArticleQuerySet
 
@@ -31,8 +30,8 @@ class ArticleSitemap(_ArticleSitemap):
     def lastmod(self, item: Article) -> datetime:
         return item.updated_at
 
-    def get_domain(self, site: RequestSite | None = None) -> str:  # noqa: ARG002
-        return urlsplit(settings.SITE_URL).netloc
+    def get_domain(self, site: Any = None) -> str:  # noqa: ARG002
+        return str(urlsplit(settings.SITE_URL).netloc)
 
 
 SITEMAPS = {"articles": ArticleSitemap}

@@ -13,7 +13,7 @@ _SWEEP_SECONDS = 240
 _MAX_RETRIES = 5
 
 
-@shared_task(
+@shared_task(  # type: ignore[untyped-decorator]
     bind=True, name="knowledge.sync_article", max_retries=_MAX_RETRIES, time_limit=300, soft_time_limit=270
 )
 def sync_article_task(self: Any, article_id: int) -> None:
@@ -27,7 +27,7 @@ def sync_article_task(self: Any, article_id: int) -> None:
         _try_later(self, error, about=f"article {article_id}")
 
 
-@shared_task(
+@shared_task(  # type: ignore[untyped-decorator]
     bind=True, name="knowledge.forget_passages", max_retries=_MAX_RETRIES, time_limit=120, soft_time_limit=100
 )
 def forget_passages_task(self: Any, passage_ids: list[int]) -> None:
@@ -40,7 +40,7 @@ def forget_passages_task(self: Any, passage_ids: list[int]) -> None:
         _try_later(self, error, about=f"{len(passage_ids)} deleted passages")
 
 
-@shared_task(name="knowledge.sweep", time_limit=300, soft_time_limit=270)
+@shared_task(name="knowledge.sweep", time_limit=300, soft_time_limit=270)  # type: ignore[untyped-decorator]
 def sweep_task() -> None:
     """Finds what no ring was heard for."""
     from knowledge.embeddings import EmbedderUnavailable
@@ -53,7 +53,7 @@ def sweep_task() -> None:
         log.warning("Sweep: %s", error)
 
 
-@shared_task(name="knowledge.repair_index", time_limit=300, soft_time_limit=270)
+@shared_task(name="knowledge.repair_index", time_limit=300, soft_time_limit=270)  # type: ignore[untyped-decorator]
 def repair_index_task() -> None:
     """Finds what the index lost, or kept, without telling anybody."""
     from knowledge.indexing import repair_index

@@ -141,7 +141,7 @@ def _results(query: str, language: str, user: Reader) -> list[SearchResult]:
         SearchResult(
             article=found,
             title=highlighted(found.title, query, found.language),
-            snippet=snippet(plain_text(passage.text), query, found.language),
+            snippet=snippet(plain_text(passage.text, list_markers=False), query, found.language),
             url=passage.url,
             is_other_language=found.language != language,
         )

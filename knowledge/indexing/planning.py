@@ -17,6 +17,7 @@ class PlannedPassage:
     chunk: Chunk
     anchor: str  # of its heading on the article page, without '#'
     embedded: str  # what the model reads
+    heading: str  # title and heading path alone, which the model reads as well
     content_hash: str  # SHA-256 of `embedded`
 
 
@@ -41,8 +42,9 @@ def plan_article(
         embedded = embedded_text(article.title, chunk.heading_path, chunk.text, chunk.preface)
         digest = hashlib.sha256(embedded.encode()).hexdigest()
         anchor = anchor_at(headings, chunk.start)
+        heading = embedded_text(article.title, chunk.heading_path, "")
         passages.append(
-            PlannedPassage(chunk, anchor if len(anchor) <= _LONGEST_ANCHOR else "", embedded, digest)
+            PlannedPassage(chunk, anchor if len(anchor) <= _LONGEST_ANCHOR else "", embedded, heading, digest)
         )
     return _plan(article, recipe, tuple(passages))
 

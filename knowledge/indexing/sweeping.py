@@ -22,7 +22,8 @@ from knowledge.vectors import VectorStoreUnavailable, get_store
 log = logging.getLogger(__name__)
 
 _SWEEP_SECONDS = 0.5  # between two looks; one look is one query that reads an index of the table
-_REPAIR_SECONDS = 60.0
+_COMPARE_SECONDS = 5.0  # ids of the index against the database; 0.1 s for 20 000 passages
+_CANARY_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 10.0  # after failures
 _RETRY_FAILED_SECONDS = 60.0  # for articles that cannot be indexed
 _FOLLOW_POLL_SECONDS = 0.2
@@ -57,7 +58,7 @@ class Sweeper(threading.Thread):
         self._stopped = threading.Event()
         self._on_warm = on_warm
         self._failures = 0
-        self._repair_due = time.monotonic()
+        self._compare_due = self._canaries_due = 0.0
         self._retry_failed_due = 0.0
         bell.declare_sweeper()
 
@@ -92,7 +93,7 @@ class Sweeper(threading.Thread):
             self._on_warm(problem)
 
     def _pause_seconds(self) -> float:
-        return min(_SWEEP_SECONDS * 2**self._failures, _LONGEST_PAUSE_SECONDS)
+        return min(_SWEEP_SECONDS * 2.0**self._failures, _LONGEST_PAUSE_SECONDS)
 
     def _sweep(self) -> None:
         now = time.monotonic()
@@ -104,9 +105,12 @@ class Sweeper(threading.Thread):
             self._retry_failed_due = now + _RETRY_FAILED_SECONDS
         if stale.exclude(pk__in=excluded).exists():
             sync_stale_here(newest_first=True, excluded_ids=excluded)
-        if now >= self._repair_due:
-            report = repair_index()
-            self._repair_due = now + _REPAIR_SECONDS
+        if now >= self._compare_due:
+            asks_canaries = now >= self._canaries_due
+            report = repair_index(asks_canaries=asks_canaries)
+            self._compare_due = now + _COMPARE_SECONDS
+            if asks_canaries:
+                self._canaries_due = now + _CANARY_SECONDS
             if not report.is_empty:
                 log.warning(
                     "Index repaired: %d added, %d removed, %d collections made anew",

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from knowledge.embeddings import Recipe, current_recipe, get_embedder
+from knowledge.embeddings import EmbedderUnavailable, Recipe, current_recipe, get_embedder
 from knowledge.indexing.planning import Plan, PlannedPassage, plan_article, plan_withdrawal
 from knowledge.models import Article, IndexState, Passage, Status
 from knowledge.vectors import CollectionKey, VectorStoreUnavailable, get_store
@@ -56,6 +56,14 @@ class _Tally:
 
     def report(self) -> SyncReport:
         return SyncReport(self.articles, self.passages, self.embedded, tuple(self.failed))
+
+
+@dataclass(frozen=True)
+class _Vectors:
+    """Of one passage: float32, little endian, unit length."""
+
+    text: bytes
+    heading: bytes  # of title and heading path alone
 
 
 @dataclass(frozen=True)
@@ -189,6 +197,8 @@ def _planned(article: Article, recipe: Recipe, tally: _Tally) -> Plan | None:
             count_tokens=embedder.count_tokens,
             max_tokens=embedder.max_tokens,
         )
+    except EmbedderUnavailable:
+        raise
     except Exception as error:
         # Whatever one text does to a parser, the other articles go in.
         log.exception("article %s cannot be split", article.pk)
@@ -207,7 +217,7 @@ def _parts(plans: Sequence[Plan]) -> Iterable[list[Plan]]:
         yield part
 
 
-def _vectors_for(plans: Sequence[Plan], recipe: Recipe, tally: _Tally) -> tuple[dict[str, bytes], int]:
+def _vectors_for(plans: Sequence[Plan], recipe: Recipe, tally: _Tally) -> tuple[dict[str, _Vectors], int]:
     """Vectors by content hash, and how many had to be computed. What was embedded once is looked up."""
     passages = {passage.content_hash: passage for plan in plans for passage in plan.passages}
     vectors = _stored_vectors(list(passages), recipe)
@@ -233,31 +243,34 @@ def _vectors_for(plans: Sequence[Plan], recipe: Recipe, tally: _Tally) -> tuple[
     return vectors, count
 
 
-def _stored_vectors(hashes: Sequence[str], recipe: Recipe) -> dict[str, bytes]:
-    vectors: dict[str, bytes] = {}
+def _stored_vectors(hashes: Sequence[str], recipe: Recipe) -> dict[str, _Vectors]:
+    vectors: dict[str, _Vectors] = {}
     for start in range(0, len(hashes), _HASHES_IN_A_QUERY):
         rows = Passage.objects.filter(
             recipe=recipe.fingerprint, content_hash__in=hashes[start : start + _HASHES_IN_A_QUERY]
         )
-        vectors.update((found, bytes(vector)) for found, vector in rows.values_list("content_hash", "vector"))
+        for found, text, heading in rows.values_list("content_hash", "vector", "heading_vector"):
+            vectors[found] = _Vectors(bytes(text), bytes(heading))
     return vectors
 
 
 def _embedded(
     passages: Sequence[PlannedPassage], embedder: "SentenceTransformerEmbeddings"
-) -> dict[str, bytes]:
-    vectors: dict[str, bytes] = {}
+) -> dict[str, _Vectors]:
     # Neighbours in length share a call, so that short texts are not padded to the longest.
-    ordered = sorted(passages, key=lambda passage: len(passage.embedded))
+    texts = {text for passage in passages for text in (passage.embedded, passage.heading)}
+    ordered = sorted(texts, key=lambda text: (len(text), text))
+    known: dict[str, bytes] = {}
     for start in range(0, len(ordered), _TEXTS_IN_A_CALL):
         part = ordered[start : start + _TEXTS_IN_A_CALL]
-        rows = embedder.encode_passages([passage.embedded for passage in part])
-        for passage, row in zip(part, rows, strict=True):
-            vectors[passage.content_hash] = np.asarray(row, dtype="<f4").tobytes()
-    return vectors
+        rows = embedder.encode_passages(part)
+        known.update((text, np.asarray(row, dtype="<f4").tobytes()) for text, row in zip(part, rows, strict=True))
+    return {
+        passage.content_hash: _Vectors(known[passage.embedded], known[passage.heading]) for passage in passages
+    }
 
 
-def _store(plan: Plan, vectors: dict[str, bytes], recipe: Recipe) -> _Stored | None:
+def _store(plan: Plan, vectors: dict[str, _Vectors], recipe: Recipe) -> _Stored | None:
     """Replaces the article's passages; None where the article is no longer what was planned."""
     with transaction.atomic():
         # The conditional update also takes the row: two syncs of one article come one after the other.
@@ -267,7 +280,7 @@ def _store(plan: Plan, vectors: dict[str, bytes], recipe: Recipe) -> _Stored | N
         old = list(
             Passage.objects.filter(article_id=plan.article_id, recipe=recipe.fingerprint)
             .order_by("position")
-            .defer("vector")
+            .defer("vector", "heading_vector")
         )
         IndexState.objects.filter(recipe=recipe.fingerprint).update(version=F("version") + 1)
         if not plan.is_published:
@@ -292,7 +305,7 @@ def _store(plan: Plan, vectors: dict[str, bytes], recipe: Recipe) -> _Stored | N
         return _Stored(plan, tuple(passage.pk for passage in created), stored_vectors, gone, is_known=False)
 
 
-def _row(plan: Plan, passage: PlannedPassage, vector: bytes, recipe: Recipe) -> Passage:
+def _row(plan: Plan, passage: PlannedPassage, vectors: _Vectors, recipe: Recipe) -> Passage:
     return Passage(
         article_id=plan.article_id,
         revision=plan.revision,
@@ -305,7 +318,8 @@ def _row(plan: Plan, passage: PlannedPassage, vector: bytes, recipe: Recipe) -> 
         start=passage.chunk.start,
         end=passage.chunk.end,
         content_hash=passage.content_hash,
-        vector=vector,
+        vector=vectors.text,
+        heading_vector=vectors.heading,
     )
 
 

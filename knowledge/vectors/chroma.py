@@ -8,6 +8,7 @@ Refuses to decide: whose turn it is to open the folder.
 
 import contextlib
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,6 +134,8 @@ def chroma_errors_named(where: str, *, embedded: bool) -> Iterator[None]:
         raise VectorStoreUnavailable(f"Chroma at {where}: {error}", permanent=True) from error
     except VectorStoreUnavailable:
         raise
+    except json.JSONDecodeError as error:
+        raise VectorStoreUnavailable(f"What answers at {where} is not Chroma.") from error
     except Exception as error:
         # chromadb raises a bare Exception with the body of an answer that it does not know (a proxy's 502).
         if type(error) is not Exception:

@@ -1,0 +1,188 @@
+"""What the answer page shows of a question, for one reader, now.
+
+Everything quoted passes the gate again: an answer of which one cited article may no longer be read shows none
+of its text. Refuses to decide how it looks; renders Markdown only through `knowledge.markdown`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from assistant.models import Answer, Citation, Question, QuestionStatus, Ticket
+from assistant.payload import AnswerState, answer_state, closest_articles
+from knowledge.links import LinkSource, link_resolver
+from knowledge.markdown import plain_text, render_fragment
+from knowledge.models import Article, Reader
+
+OLD_AFTER = timedelta(days=365)
+EXCERPT_LENGTH = 160  # characters; a quote that is not much longer is shown whole
+EXCERPT_LINES = 5
+
+
+@dataclass(frozen=True)
+class Source:
+    number: int  # 1-based
+    title: str
+    headings: tuple[str, ...]
+    url: str
+    quote: SafeString
+    excerpt: str  # the beginning of a long quote as plain text; empty where the quote is short
+    language: str
+    updated_at: datetime
+    age: str  # in words
+    is_old: bool
+    has_changed: bool  # since the answer was written
+
+
+@dataclass(frozen=True)
+class Block:
+    html: SafeString
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An answer that may be shown."""
+
+    blocks: tuple[Block, ...]
+    sources: tuple[Source, ...]
+    language: str
+    is_other_language: bool  # than the question's
+    is_verbatim: bool  # quoted from the articles, not rewritten
+
+
+@dataclass(frozen=True)
+class Certainty:
+    level: str  # ConfidenceLevel
+    percent: int
+    threshold_percent: int | None
+    signal_count: int
+    is_calibrated: bool
+
+
+@dataclass(frozen=True)
+class AnswerPage:
+    question: Question
+    shown: Shown | None
+    is_withdrawn: bool
+    certainty: Certainty | None
+    closest: tuple[Article, ...]
+    ticket: Ticket | None
+
+    @property
+    def is_escalated(self) -> bool:
+        return self.question.status == QuestionStatus.ESCALATED
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.question.status == QuestionStatus.RECEIVED
+
+
+def answer_page(question: Question, *, reader: Reader) -> AnswerPage:
+    answer: Answer | None = getattr(question, "answer", None)
+    is_withdrawn = answer is not None and answer_state(answer, reader) == AnswerState.WITHDRAWN
+    shown = _shown(question, answer, reader) if answer is not None and not is_withdrawn else None
+    return AnswerPage(
+        question=question,
+        shown=shown,
+        is_withdrawn=is_withdrawn,
+        certainty=_certainty(question) if shown is not None else None,
+        closest=tuple(closest_articles(question, reader)),
+        ticket=getattr(question, "ticket", None),
+    )
+
+
+def age_in_words(moment: datetime) -> str:
+    days = (timezone.localdate() - timezone.localtime(moment).date()).days
+    if days < 1:
+        return _("today")
+    if days < 60:
+        return ngettext("%(count)d day ago", "%(count)d days ago", days) % {"count": days}
+    if days < 730:
+        months = days // 30
+        return ngettext("%(count)d month ago", "%(count)d months ago", months) % {"count": months}
+    years = days // 365
+    return ngettext("%(count)d year ago", "%(count)d years ago", years) % {"count": years}
+
+
+def _shown(question: Question, answer: Answer, reader: Reader) -> Shown:
+    citations = list(answer.citations.select_related("article", "passage"))
+    sources = {citation.number: _source(citation, reader) for citation in citations}
+    by_number = {citation.number: citation for citation in citations}
+
+    def block(text: str, numbers: list[int]) -> Block:
+        cited = [by_number[number] for number in numbers if number in by_number]
+        # A quoted block is shown with its own table head and its own article's links.
+        origin = next((citation for citation in cited if citation.quote == text), cited[0] if cited else None)
+        return Block(
+            html=_rendered(text, origin, answer.language, reader),
+            sources=tuple(sources[citation.number] for citation in cited),
+        )
+
+    return Shown(
+        blocks=tuple(block(one["text"], one["citations"]) for one in answer.blocks),
+        sources=tuple(sources.values()),
+        language=answer.language,
+        is_other_language=answer.language != question.language,
+        is_verbatim=answer.writer.startswith("extractive"),
+    )
+
+
+def _source(citation: Citation, reader: Reader) -> Source:
+    article = citation.article
+    assert article is not None  # the gate let the answer through: each cited article exists
+    _path, _hash, anchor = citation.url.partition("#")
+    return Source(
+        number=citation.number,
+        title=article.title,
+        headings=tuple(citation.heading_path),
+        # The article may have moved to another slug since; the place in it is the one that was quoted.
+        url=article.get_absolute_url() + (f"#{anchor}" if anchor else ""),
+        quote=_rendered(citation.quote, citation, article.language, reader),
+        excerpt=_excerpt(citation.quote),
+        language=article.language,
+        updated_at=article.updated_at,
+        age=age_in_words(article.updated_at),
+        is_old=article.updated_at < timezone.now() - OLD_AFTER,
+        has_changed=article.revision != citation.article_revision,
+    )
+
+
+def _rendered(text: str, origin: Citation | None, language: str, reader: Reader) -> SafeString:
+    article = origin.article if origin is not None else None
+    preface = origin.passage.preface if origin is not None and origin.passage is not None else ""
+    resolve = link_resolver(
+        text,
+        language=language,
+        user=reader,
+        stands_in=LinkSource.of(article) if article is not None else None,
+    )
+    return render_fragment(text, preface=preface, resolve_link=resolve)
+
+
+def _excerpt(quote: str) -> str:
+    lines = plain_text(quote, list_markers=False).splitlines()
+    line = " ".join(lines)
+    if len(line) <= EXCERPT_LENGTH * 1.5 and len(lines) <= EXCERPT_LINES:
+        return ""
+    if len(line) <= EXCERPT_LENGTH:
+        return line
+    return line[: line.rfind(" ", 0, EXCERPT_LENGTH)].rstrip(" ,;:–") + " …"
+
+
+def _certainty(question: Question) -> Certainty | None:
+    if question.confidence_score is None:
+        return None
+    threshold = question.confidence_threshold
+    return Certainty(
+        level=question.confidence_level,
+        # Rounded down: nobody is told more than was estimated, and 99.6 % is not 100 %.
+        percent=int(question.confidence_score * 100),
+        threshold_percent=None if threshold is None else int(threshold * 100),
+        signal_count=len(question.confidence_signals),
+        is_calibrated=question.calibrated,
+    )

@@ -1,0 +1,88 @@
+"""The mission in one function: answer from passages with a confidence, or say that a person has to.
+
+`decide` is free of effects: evaluation and the command line's dry questions run exactly what customers get.
+`assistant.services` stores what came out. It does not decide what may be seen (knowledge's gate does) nor
+what to do with a ticket.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from assistant.confidence import Confidence, assess
+from assistant.models import TicketReason
+from assistant.writers import Draft, WriterUnavailable, get_writer
+from knowledge.models import Language, Reader
+from knowledge.retrieval import RetrievedPassage, Retrieval, retrieve
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """A question with what is known about who asks it."""
+
+    text: str
+    language: str  # de | en
+    reader: Reader = None
+    history: tuple[str, ...] = ()  # earlier turns, oldest first: "user: …" / "assistant: …"
+    excluded_article_ids: Collection[int] = frozenset()  # evaluation hides the gold with it
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the customer gets. Exactly one of `draft` and `reason` is set."""
+
+    retrieval: Retrieval
+    confidence: Confidence
+    draft: Draft | None = None
+    reason: TicketReason | None = None
+
+    @property
+    def passages(self) -> Sequence[RetrievedPassage]:
+        return self.retrieval.passages
+
+
+def decide(inquiry: Inquiry) -> Decision:
+    retrieval, confidence = _best_retrieval(inquiry)
+    if not retrieval.passages:
+        return Decision(retrieval, confidence, reason=TicketReason.NO_PASSAGES)
+    if not confidence.is_sufficient:
+        return Decision(retrieval, confidence, reason=TicketReason.LOW_CONFIDENCE)
+    try:
+        draft = get_writer().write(retrieval)
+    except WriterUnavailable:
+        return Decision(retrieval, confidence, reason=TicketReason.WRITER_UNAVAILABLE)
+    if draft is None:
+        return Decision(retrieval, confidence, reason=TicketReason.UNGROUNDED)
+    return Decision(retrieval, confidence, draft=draft)
+
+
+def _best_retrieval(inquiry: Inquiry) -> tuple[Retrieval, Confidence]:
+    """The question's own language first; another one only where the own one cannot answer and it can."""
+    best_of_each = []
+    for article_language in (inquiry.language, *(code for code in Language.values if code != inquiry.language)):
+        tried = [_assessed(wording, article_language, inquiry) for wording in _wordings(inquiry)]
+        best = max(tried, key=lambda pair: pair[1].score)
+        if best[1].is_sufficient:
+            return best
+        best_of_each.append(best)
+    return next((pair for pair in best_of_each if pair[0].passages), best_of_each[0])
+
+
+def _assessed(wording: str, article_language: str, inquiry: Inquiry) -> tuple[Retrieval, Confidence]:
+    retrieval = retrieve(
+        wording,
+        language=inquiry.language,
+        article_language=article_language,
+        user=inquiry.reader,
+        excluded_article_ids=inquiry.excluded_article_ids,
+    )
+    return retrieval, assess(retrieval)
+
+
+def _wordings(inquiry: Inquiry) -> list[str]:
+    """The question, and where one came before, the question with the previous one in front.
+
+    "And for two?" names nothing to search for, and a new topic must not be dragged back to the old one.
+    No rule on the words tells the two apart; which wording finds something does.
+    """
+    earlier = [turn.removeprefix("user:").strip() for turn in inquiry.history if turn.startswith("user:")]
+    return [inquiry.text, f"{earlier[-1]} {inquiry.text}"] if earlier else [inquiry.text]

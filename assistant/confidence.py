@@ -1,0 +1,109 @@
+"""How probable it is that an answer from these passages is right.
+
+A logistic model over the signals of `assistant.signals`. Its coefficients, threshold and levels are data
+(`confidence_default.json`, or the file named by CONFIDENCE_FILE), fitted by `manage.py fit_confidence` on
+labelled questions and bound to the recipe they were fitted with: under another model or chunker the score is
+shown as not calibrated. Does not decide what happens below the threshold.
+"""
+
+import functools
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from assistant.models import ConfidenceLevel
+from assistant.signals import compute_signals
+from knowledge.embeddings import current_recipe
+from knowledge.retrieval import Retrieval
+
+DEFAULT_FILE = Path(__file__).with_name("confidence_default.json")
+
+
+@dataclass(frozen=True)
+class Confidence:
+    score: float  # 0..1, estimated probability that an answer from these passages is correct
+    threshold: float  # 0..1
+    level: ConfidenceLevel
+    signals: dict[str, float]
+    calibration: str  # where the coefficients come from, for people
+    calibrated: bool  # False: fitted for another recipe than the one in use
+
+    @property
+    def is_sufficient(self) -> bool:
+        return self.score >= self.threshold
+
+
+@dataclass(frozen=True)
+class ConfidenceModel:
+    """A fitted logistic regression on standardised signals."""
+
+    features: tuple[str, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    coefficients: tuple[float, ...]
+    intercept: float
+    threshold: float  # 0..1, below it nothing is answered
+    high: float  # 0..1, from here on the level is high
+    recipe: str  # fingerprint it was fitted with
+    fitted_on: str  # sets, sizes and date, for people
+    provenance: dict[str, Any]
+
+    def score(self, signals: dict[str, float]) -> float:
+        total = self.intercept
+        for name, mean, scale, weight in zip(
+            self.features, self.mean, self.scale, self.coefficients, strict=True
+        ):
+            total += weight * (signals[name] - mean) / scale
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+
+    def level(self, score: float) -> ConfidenceLevel:
+        if score < self.threshold:
+            return ConfidenceLevel.LOW
+        return ConfidenceLevel.HIGH if score >= self.high else ConfidenceLevel.MEDIUM
+
+
+def assess(retrieval: Retrieval) -> Confidence:
+    model = load_model(settings.CONFIDENCE_FILE)
+    signals = {name: float(value) for name, value in asdict(compute_signals(retrieval)).items()}
+    score = model.score(signals) if retrieval.passages else 0.0
+    return Confidence(
+        score=score,
+        threshold=model.threshold,
+        level=model.level(score),
+        signals=signals,
+        calibration=model.fitted_on,
+        calibrated=model.recipe == current_recipe().fingerprint,
+    )
+
+
+@functools.cache
+def load_model(path: str) -> ConfidenceModel:
+    """The model in `path`, or the shipped one where it is empty. Raises ImproperlyConfigured."""
+    file = Path(path) if path else DEFAULT_FILE
+    try:
+        raw = json.loads(file.read_text(encoding="utf-8"))
+        model = ConfidenceModel(
+            features=tuple(raw["features"]),
+            mean=tuple(raw["mean"]),
+            scale=tuple(raw["scale"]),
+            coefficients=tuple(raw["coefficients"]),
+            intercept=raw["intercept"],
+            threshold=raw["threshold"],
+            high=raw["high"],
+            recipe=raw["recipe"],
+            fitted_on=raw["fitted_on"],
+            provenance=raw["provenance"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ImproperlyConfigured(
+            f"CONFIDENCE_FILE: {file} is no confidence model ({error!r}). Allowed: a file written by "
+            "`manage.py fit_confidence`."
+        ) from error
+    if not 0 <= model.threshold <= 1:
+        raise ImproperlyConfigured(f"CONFIDENCE_FILE: {file} has threshold {model.threshold}, allowed is 0..1.")
+    return model

@@ -1,0 +1,249 @@
+"""Runs labelled questions through the same `decide` that customers get, and says how good it was.
+
+Changes nothing. Article level throughout: a question is right when its first citation (or, before any
+threshold, its top-ranked passage) belongs to a gold article. Figures that a set cannot give are None.
+
+nDCG: Järvelin & Kekäläinen 2002. ECE with equally filled bins: Naeini et al. 2015. Brier 1950.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assistant.asking import Decision, Inquiry, decide
+from knowledge.models import Article, Language
+
+ECE_BINS = 10
+
+
+class BadQuestionFile(Exception):
+    """Names file, line and reason."""
+
+
+@dataclass(frozen=True)
+class LabelledQuestion:
+    id: str
+    text: str
+    language: str
+    gold: frozenset[str]  # external ids of the articles that answer it; empty: none does
+    history: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one labelled question."""
+
+    question: LabelledQuestion
+    gold_article_ids: frozenset[int]  # of the articles that it may be answered from; empty when hidden
+    decision: Decision
+    elapsed_ms: float
+
+    @property
+    def is_answerable(self) -> bool:
+        return bool(self.gold_article_ids)
+
+    @property
+    def is_top_right(self) -> bool:
+        ranking = self.decision.retrieval.article_ids
+        return bool(ranking) and ranking[0] in self.gold_article_ids
+
+    @property
+    def is_answered(self) -> bool:
+        return self.decision.draft is not None
+
+    @property
+    def is_citation_right(self) -> bool:
+        draft = self.decision.draft
+        return draft is not None and draft.citations[0].passage.article_id in self.gold_article_ids
+
+
+@dataclass
+class Report:
+    outcomes: list[Outcome] = field(default_factory=list)
+    left_out: int = 0  # questions marked doubtful
+    unmatched_gold: int = 0  # gold ids with no article in the database
+
+    def figures(self) -> dict[str, Any]:
+        languages = sorted({outcome.question.language for outcome in self.outcomes})
+        return {
+            **_figures(self.outcomes),
+            "by_language": {
+                code: _figures([one for one in self.outcomes if one.question.language == code])
+                for code in languages
+            },
+            "left_out": self.left_out,
+            "unmatched_gold": self.unmatched_gold,
+        }
+
+
+def read_questions(path: Path, *, language: str | None = None) -> tuple[list[LabelledQuestion], int]:
+    """The labelled questions of a JSONL file and how many doubtful ones were left out."""
+    questions: list[LabelledQuestion] = []
+    left_out = 0
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadQuestionFile(f"{path}: cannot be read as UTF-8 text ({error}).") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            question = _question(row)
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadQuestionFile(
+                f"{path}, line {number}: {error}. Every line is a JSON object with id, question, language "
+                f"({' or '.join(Language.values)}), article_ids and, where there is one, history."
+            ) from error
+        if row.get("doubtful"):
+            left_out += 1
+        elif language is None or question.language == language:
+            questions.append(question)
+    return questions, left_out
+
+
+def _question(row: Any) -> LabelledQuestion:
+    if not isinstance(row, dict):
+        raise TypeError("not a JSON object")
+    missing = [key for key in ("question", "language", "article_ids") if key not in row]
+    if missing:
+        raise KeyError(f"missing {', '.join(missing)}")
+    if row["language"] not in Language.values:
+        raise ValueError(f"unknown language {row['language']!r}")
+    text, gold, history = row["question"], row["article_ids"], row.get("history") or []
+    if not isinstance(text, str) or not isinstance(gold, list) or not isinstance(history, list):
+        raise TypeError("question must be a text, article_ids and history lists")
+    return LabelledQuestion(
+        id=str(row.get("id", "")),
+        text=text,
+        language=row["language"],
+        gold=frozenset(str(one) for one in gold),
+        history=tuple(str(turn) for turn in history),
+    )
+
+
+def evaluate(
+    questions: Sequence[LabelledQuestion],
+    *,
+    hide_gold: bool = False,
+    progress: Callable[[Iterable[LabelledQuestion]], Iterable[LabelledQuestion]] = iter,
+) -> Report:
+    """Decides every question as an anonymous customer would experience it.
+
+    With `hide_gold`, each question's gold articles are invisible to it: then the right thing is to decline.
+    """
+    report = Report()
+    known = _articles_by_external_id({external_id for one in questions for external_id in one.gold})
+    report.unmatched_gold = len({key for one in questions for key in one.gold} - known.keys())
+    if questions:
+        decide(Inquiry(text=questions[0].text, language=questions[0].language))  # loads the model
+    for question in progress(questions):
+        gold = frozenset(pk for key in question.gold for pk in known.get(key, ()))
+        started = time.perf_counter()
+        decision = decide(
+            Inquiry(
+                text=question.text,
+                language=question.language,
+                history=question.history,
+                excluded_article_ids=gold if hide_gold else frozenset(),
+            )
+        )
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        report.outcomes.append(
+            Outcome(question, frozenset() if hide_gold else gold, decision, elapsed_ms)
+        )
+    return report
+
+
+def _articles_by_external_id(external_ids: Iterable[str]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    wanted = sorted(external_ids)
+    for start in range(0, len(wanted), 500):
+        rows = Article.objects.filter(external_id__in=wanted[start : start + 500])
+        for external_id, pk in rows.values_list("external_id", "pk"):
+            found.setdefault(external_id, []).append(pk)
+    return found
+
+
+def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    answerable = [one for one in outcomes if one.is_answerable]
+    answered = [one for one in outcomes if one.is_answered]
+    unanswerable = [one for one in outcomes if not one.is_answerable]
+    scores = np.array([one.decision.confidence.score for one in outcomes])
+    right = np.array([one.is_top_right for one in outcomes])
+    times = [one.elapsed_ms for one in outcomes]
+    return {
+        "questions": len(outcomes),
+        "answerable": len(answerable),
+        "retrieval": {
+            "hit@1": _mean(_rank(one) == 1 for one in answerable),
+            "hit@5": _mean(_rank(one) <= 5 for one in answerable),
+            "mrr": _mean(1 / _rank(one) for one in answerable),
+            "ndcg@10": _mean(_ndcg(one, 10) for one in answerable),
+        },
+        "answering": {
+            "coverage": _mean(one.is_answered for one in outcomes),
+            "risk": _mean(not one.is_citation_right for one in answered),
+            "unanswerable_answered": _mean(one.is_answered for one in unanswerable),
+        },
+        "confidence": {
+            "auroc": auroc(scores, right),
+            "ece": expected_calibration_error(scores, right),
+            "brier": round(float(np.mean((scores - right) ** 2)), 4) if len(outcomes) else None,
+            "threshold": outcomes[0].decision.confidence.threshold if outcomes else None,
+        },
+        "latency_ms": {
+            "p50": round(float(np.percentile(times, 50)), 1) if times else None,
+            "p95": round(float(np.percentile(times, 95)), 1) if times else None,
+        },
+    }
+
+
+def _rank(outcome: Outcome) -> float:
+    """1-based rank of the first gold article; infinite where none was found."""
+    for rank, article_id in enumerate(outcome.decision.retrieval.article_ids, start=1):
+        if article_id in outcome.gold_article_ids:
+            return rank
+    return math.inf
+
+
+def _ndcg(outcome: Outcome, depth: int) -> float:
+    gains = [
+        1 / math.log2(rank + 1)
+        for rank, article_id in enumerate(outcome.decision.retrieval.article_ids[:depth], start=1)
+        if article_id in outcome.gold_article_ids
+    ]
+    ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(depth, len(outcome.gold_article_ids)) + 1))
+    return sum(gains) / ideal
+
+
+def auroc(scores: "np.ndarray[Any, Any]", right: "np.ndarray[Any, Any]") -> float | None:
+    """Probability that a right one scores above a wrong one; None where one of the kinds is missing."""
+    if len(scores) == 0 or right.all() or not right.any():
+        return None
+    from sklearn.metrics import roc_auc_score
+
+    return round(float(roc_auc_score(right, scores)), 4)
+
+
+def expected_calibration_error(
+    scores: "np.ndarray[Any, Any]", right: "np.ndarray[Any, Any]", *, bins: int = ECE_BINS
+) -> float | None:
+    """Mean distance between confidence and share right, over equally filled bins; 0..1."""
+    if len(scores) == 0:
+        return None
+    order = np.argsort(scores, kind="stable")
+    parts = [part for part in np.array_split(order, min(bins, len(order))) if len(part)]
+    gaps = [abs(float(scores[part].mean()) - float(right[part].mean())) * len(part) for part in parts]
+    return round(sum(gaps) / len(order), 4)
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    collected = list(values)
+    return round(sum(collected) / len(collected), 4) if collected else None

@@ -1,0 +1,88 @@
+"""What one warm question costs, at a given number of passages."""
+
+import json
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from assistant.asking import Inquiry, decide
+from assistant.evaluation import BadQuestionFile, LabelledQuestion, read_questions
+from knowledge.embeddings import get_embedder
+from knowledge.filler import fill_up
+from knowledge.models import Passage
+from knowledge.retrieval import retrieve
+
+DEFAULT_QUESTIONS = settings.BASE_DIR / "knowledge" / "demo" / "questions.jsonl"
+
+
+class Command(BaseCommand):
+    help = (
+        "Times warm questions inside this process and prints p50 and p95 in milliseconds: embedding, retrieval, "
+        "and the whole decision with confidence and written answer. --passages fills the database up with "
+        "shuffled copies of its own articles first: use a DATA_DIR made for it (`make bench` does)."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--questions", type=Path, default=DEFAULT_QUESTIONS, help="Labelled questions.")
+        parser.add_argument("--passages", type=int, default=0, help="Fill the database up to this many.")
+        parser.add_argument("--rounds", type=int, default=3, help="How often each question is asked.")
+        parser.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            questions, _left_out = read_questions(options["questions"])
+        except BadQuestionFile as error:
+            raise CommandError(str(error)) from error
+        if options["passages"]:
+            fill_up(options["passages"])
+        if not Passage.objects.exists():
+            raise CommandError("There are no passages: import and index articles first.")
+        for question in questions[:10]:
+            _decide(question)
+        parts: dict[str, list[float]] = {"embedding": [], "retrieval": [], "decision": []}
+        embedder = get_embedder()
+        for _round in range(options["rounds"]):
+            for question in tqdm(questions, disable=options["json"], unit="q"):
+                parts["embedding"].append(_timed(lambda: embedder.encode_question(question.text)))  # noqa: B023
+                parts["retrieval"].append(
+                    _timed(lambda: retrieve(question.text, language=question.language))  # noqa: B023
+                )
+                parts["decision"].append(_timed(lambda: _decide(question)))  # noqa: B023
+        figures = {
+            "passages": Passage.objects.count(),
+            "questions": len(parts["decision"]),
+            "cpu_count": os.cpu_count(),
+            "python": platform.python_version(),
+            "ms": {
+                name: {
+                    "p50": round(float(np.percentile(times, 50)), 1),
+                    "p95": round(float(np.percentile(times, 95)), 1),
+                }
+                for name, times in parts.items()
+            },
+        }
+        if options["json"]:
+            self.stdout.write(json.dumps(figures, indent=2))
+            return
+        self.stdout.write(
+            f"{figures['passages']} passages, {figures['questions']} warm questions, {os.cpu_count()} cores"
+        )
+        for name, entry in figures["ms"].items():
+            self.stdout.write(f"  {name:<10} p50 {entry['p50']:>7.1f} ms   p95 {entry['p95']:>7.1f} ms")
+
+
+def _decide(question: LabelledQuestion) -> None:
+    decide(Inquiry(text=question.text, language=question.language, history=question.history))
+
+
+def _timed(call: Any) -> float:
+    started = time.perf_counter()
+    call()
+    return (time.perf_counter() - started) * 1000

@@ -1,0 +1,91 @@
+"""Labelled questions against the articles in the database."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from assistant.evaluation import BadQuestionFile, Outcome, evaluate, read_questions
+from knowledge.models import Language
+
+
+class Command(BaseCommand):
+    help = (
+        "Runs labelled questions (JSONL: id, question, language, article_ids, history) through the assistant "
+        "and reports retrieval, coverage, risk and calibration at article level. Gold articles are matched by "
+        "external id. Changes nothing; stores no question. Questions marked doubtful are left out."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("questions", type=Path, help="JSONL file of labelled questions.")
+        parser.add_argument("--language", choices=Language.values, help="Only questions in this language.")
+        parser.add_argument(
+            "--hide-gold",
+            action="store_true",
+            help="Hide each question's gold articles: then the right thing is to decline.",
+        )
+        parser.add_argument("--json", action="store_true", help="Print the figures as JSON.")
+        parser.add_argument(
+            "--signals-out",
+            type=Path,
+            metavar="FILE",
+            help="Also write each question's confidence signals and label as JSONL, for fit_confidence.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            questions, left_out = read_questions(options["questions"], language=options["language"])
+        except BadQuestionFile as error:
+            raise CommandError(str(error)) from error
+        if not questions:
+            raise CommandError(f"{options['questions']}: no question is left to run.")
+        silent = options["json"] and not self.stderr.isatty()
+        report = evaluate(
+            questions,
+            hide_gold=options["hide_gold"],
+            progress=lambda items: tqdm(items, desc="questions", unit="q", disable=silent),
+        )
+        report.left_out = left_out
+        gold_wanted = any(one.gold for one in questions) and not options["hide_gold"]
+        if gold_wanted and all(not one.is_answerable for one in report.outcomes):
+            raise CommandError(
+                "None of the gold articles is in the database: import the articles that belong to these "
+                "questions first (they are matched by external id)."
+            )
+        if options["signals_out"]:
+            with options["signals_out"].open("w", encoding="utf-8") as file:
+                for outcome in report.outcomes:
+                    file.write(json.dumps(_signals_row(outcome, options["questions"])) + "\n")
+        figures = report.figures()
+        if options["json"]:
+            self.stdout.write(json.dumps(figures, indent=2))
+        else:
+            self._print(figures)
+
+    def _print(self, figures: dict[str, Any]) -> None:
+        groups = {"all": figures, **figures["by_language"]}
+        for name, group in groups.items():
+            self.stdout.write(
+                self.style.MIGRATE_HEADING(
+                    f"{name}: {group['questions']} questions, {group['answerable']} answerable"
+                )
+            )
+            for part in ("retrieval", "answering", "confidence", "latency_ms"):
+                shown = ", ".join(f"{key} {'–' if value is None else value}" for key, value in group[part].items())
+                self.stdout.write(f"  {part}: {shown}")
+        for key in ("left_out", "unmatched_gold"):
+            if figures[key]:
+                self.stdout.write(f"{key}: {figures[key]}")
+
+
+def _signals_row(outcome: Outcome, path: Path) -> dict[str, Any]:
+    return {
+        "set": path.parent.name,
+        "id": outcome.question.id,
+        "language": outcome.question.language,
+        "answerable": outcome.is_answerable,
+        "right": outcome.is_top_right,
+        "signals": outcome.decision.confidence.signals,
+    }

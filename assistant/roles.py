@@ -1,0 +1,48 @@
+"""Two groups to begin with: Editors, who write articles, and Support, who settle tickets.
+
+They are a start, not a policy: a group that exists is left as its administrator made it.
+"""
+
+from typing import Any, Final
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+
+_SEEN_BY_ALL = ("knowledge.view_article", "knowledge.view_category", "knowledge.view_passage")
+_RECORDS = ("assistant.view_question", "assistant.view_feedback")
+
+ROLES: Final[dict[str, tuple[str, ...]]] = {
+    "Editors": (
+        *_SEEN_BY_ALL,
+        "knowledge.add_article",
+        "knowledge.change_article",
+        "knowledge.add_category",
+        "knowledge.change_category",
+        "knowledge.delete_category",
+        *_RECORDS,
+    ),
+    "Support": (
+        *_SEEN_BY_ALL,
+        *_RECORDS,
+        "assistant.view_ticket",
+        "assistant.change_ticket",
+        "assistant.view_ticketmessage",
+        "assistant.add_ticketmessage",
+    ),
+}
+
+
+def ensure_groups(**_signal: Any) -> None:
+    """Creates what is missing. Safe to repeat, and to connect to post_migrate."""
+    for name, permissions in ROLES.items():
+        group, is_new = Group.objects.get_or_create(name=name)
+        if is_new:
+            group.permissions.set(_permissions(permissions))
+
+
+def _permissions(names: tuple[str, ...]) -> list[Permission]:
+    wanted = Q()
+    for name in names:
+        app_label, codename = name.split(".")
+        wanted |= Q(content_type__app_label=app_label, codename=codename)
+    return list(Permission.objects.filter(wanted))

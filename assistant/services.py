@@ -1,0 +1,407 @@
+"""What people do with the assistant, as functions: ask, give contact, ask for a person, judge an answer.
+
+Every function stores first and decides after: a crash between the two leaves a question that staff can see,
+never a lost one. No transaction is open while a model works. Mail leaves after commit.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from assistant import mail
+from assistant.asking import Decision, Inquiry, decide
+from assistant.models import (
+    MAX_DETAIL_LENGTH,
+    Answer,
+    Channel,
+    Citation,
+    ConsideredPassage,
+    Conversation,
+    Feedback,
+    FeedbackReason,
+    MessageAuthor,
+    Question,
+    QuestionStatus,
+    Ticket,
+    TicketMessage,
+    TicketReason,
+    TicketStatus,
+)
+from assistant.validation import (
+    InvalidInput,
+    clean_email,
+    clean_idempotency_key,
+    clean_name,
+    clean_question_text,
+    clean_text,
+)
+from knowledge.embeddings import current_recipe
+from knowledge.language import detect_language
+from knowledge.models import Language, Reader
+
+log = logging.getLogger(__name__)
+
+_TURNS_OF_HISTORY = 3
+
+
+class IdempotencyConflict(Exception):
+    """The same idempotency key came with another body. A retry with a new key is fine."""
+
+
+def ask_question(
+    *,
+    text: str,
+    language: str | None = None,
+    interface_language: str = Language.ENGLISH,
+    user: Reader = None,
+    channel: Channel | str = Channel.PAGE,
+    conversation: Conversation | None = None,
+    idempotency_key: str = "",
+    contact_email: str = "",
+    contact_name: str = "",
+) -> Question:
+    """Stores the question, decides, and stores the answer or the ticket.
+
+    `language` is what the customer says the question is in; without it the text decides and
+    `interface_language` breaks the tie. Raises InvalidInput and IdempotencyConflict.
+    """
+    cleaned = clean_question_text(text)
+    email = clean_email(contact_email) if contact_email else _known_email(user)
+    name = clean_name(contact_name)
+    key = clean_idempotency_key(idempotency_key)
+    request_hash = _hash({"text": cleaned, "language": language, "email": contact_email, "name": name})
+    question = _question_under(key, request_hash) if key else None
+    if question is None:
+        question = _store_question(
+            text=cleaned,
+            language=language or detect_language(cleaned, fallback=interface_language),
+            user=_account(user),
+            channel=channel,
+            conversation=conversation,
+            key=key,
+            request_hash=request_hash,
+        )
+    return settle_question(question=question, contact_email=email, contact_name=name)
+
+
+def settle_question(*, question: Question, contact_email: str = "", contact_name: str = "") -> Question:
+    """Answers or escalates a stored question. Safe to repeat: who claims the row first stores the outcome."""
+    if question.status != QuestionStatus.RECEIVED:
+        return question
+    started = time.perf_counter()
+    decision = decide(
+        Inquiry(
+            text=question.text,
+            language=question.language,
+            reader=question.user,
+            history=_history_before(question),
+        )
+    )
+    elapsed_ms = round((time.perf_counter() - started) * 1000)
+    with transaction.atomic():
+        if _claim(question, decision, elapsed_ms):
+            _store_considered(question, decision)
+            if decision.draft is not None:
+                _publish_answer(question, decision)
+            else:
+                assert decision.reason is not None
+                _escalate(question, decision.reason, contact_email=contact_email, contact_name=contact_name)
+    log.info("question %s %s in %d ms", question.public_id, question.status, elapsed_ms)
+    return Question.objects.select_related("answer", "ticket").get(pk=question.pk)
+
+
+def open_ticket(
+    *,
+    subject: str,
+    contact_email: str,
+    language: str,
+    detail: str = "",
+    contact_name: str = "",
+    user: Reader = None,
+    conversation: Conversation | None = None,
+    question: Question | None = None,
+    reason: TicketReason = TicketReason.CUSTOMER_REQUEST,
+    idempotency_key: str = "",
+) -> Ticket:
+    """A ticket because a person was asked for. With `question`, the question's own ticket is completed.
+
+    Raises InvalidInput and IdempotencyConflict.
+    """
+    if question is not None:
+        existing = Ticket.objects.filter(question=question).first()
+        if existing is not None:
+            return complete_ticket(
+                ticket=existing, contact_email=contact_email, contact_name=contact_name, detail=detail
+            )
+    email = clean_email(contact_email or _known_email(user))
+    values: dict[str, Any] = {
+        "subject": clean_text(subject, field="subject", limit=300, required=True),
+        "detail": clean_text(detail, field="detail"),
+        "contact_email": email,
+        "contact_name": clean_name(contact_name),
+        "language": language,
+        "reason": reason,
+    }
+    key = clean_idempotency_key(idempotency_key)
+    request_hash = _hash(values | {"question": str(question.public_id) if question else ""})
+    if key and (stored := Ticket.objects.filter(idempotency_key=key).first()):
+        return _same_request(stored, request_hash)
+    try:
+        with transaction.atomic():
+            ticket = Ticket.objects.create(
+                **values,
+                question=question,
+                conversation=conversation or (question.conversation if question else None),
+                customer=_account(user),
+                status=TicketStatus.OPEN,
+                completed_at=timezone.now(),
+                idempotency_key=key or None,
+                request_hash=request_hash,
+            )
+    except IntegrityError:
+        # Somebody else was first: the same key, or the same question.
+        stored = Ticket.objects.filter(idempotency_key=key).first() if key else None
+        if stored is None and question is not None:
+            stored = Ticket.objects.filter(question=question).first()
+        if stored is None:
+            raise
+        return stored if not key else _same_request(stored, request_hash)
+    mail.send_ticket_confirmation(ticket)
+    return ticket
+
+
+def complete_ticket(
+    *, ticket: Ticket, contact_email: str, contact_name: str = "", detail: str = ""
+) -> Ticket:
+    """Adds contact to a ticket that waits for it. On a complete ticket, new detail joins the thread instead."""
+    email = clean_email(contact_email)
+    name = clean_name(contact_name)
+    detail = clean_text(detail, field="detail")
+    claimed = Ticket.objects.filter(pk=ticket.pk, status=TicketStatus.AWAITING_CONTACT).update(
+        contact_email=email,
+        contact_name=name,
+        detail=detail,
+        status=TicketStatus.OPEN,
+        completed_at=timezone.now(),
+        updated_at=timezone.now(),
+    )
+    ticket.refresh_from_db()
+    if claimed:
+        ticket.save()  # for its history: the conditional update above writes none
+        mail.send_ticket_confirmation(ticket)
+    elif detail and detail != ticket.detail:
+        add_customer_message(ticket=ticket, body=detail)
+    return ticket
+
+
+def leave_feedback(
+    *, question: Question, helpful: bool, reason: FeedbackReason | str = "", comment: str = ""
+) -> Feedback:
+    """One verdict a question; the last one counts. Raises InvalidInput where there is no answer to judge."""
+    if question.status != QuestionStatus.ANSWERED:
+        raise InvalidInput("question", _("There is no answer to judge: this question went to a person."))
+    if reason and reason not in FeedbackReason.values:
+        raise InvalidInput(
+            "reason", _("Unknown reason. Allowed: %(allowed)s.") % {"allowed": ", ".join(FeedbackReason.values)}
+        )
+    feedback, _created = Feedback.objects.update_or_create(
+        question=question,
+        defaults={
+            "helpful": helpful,
+            "reason": "" if helpful else reason,
+            "comment": clean_text(comment, field="comment", limit=1000),
+        },
+    )
+    return feedback
+
+
+def add_customer_message(*, ticket: Ticket, body: str) -> TicketMessage:
+    """A reply from the status page. A ticket that waits for the customer, or was solved, is open again."""
+    cleaned = clean_text(body, field="body", limit=MAX_DETAIL_LENGTH, required=True)
+    with transaction.atomic():
+        message = TicketMessage.objects.create(
+            ticket=ticket, author_kind=MessageAuthor.CUSTOMER, body=cleaned, author=ticket.customer
+        )
+        if ticket.status in (TicketStatus.PENDING, TicketStatus.SOLVED):
+            ticket.status = TicketStatus.OPEN
+        ticket.save()
+    return message
+
+
+def add_staff_message(*, ticket: Ticket, author: Any, body: str, is_internal: bool = False) -> TicketMessage:
+    """A reply to the customer, mailed after commit, or a note among staff that is never sent."""
+    cleaned = clean_text(body, field="body", limit=MAX_DETAIL_LENGTH, required=True)
+    if not is_internal and not ticket.contact_email:
+        raise InvalidInput("body", _("This customer left no e-mail address; only internal notes are possible."))
+    with transaction.atomic():
+        message = TicketMessage.objects.create(
+            ticket=ticket,
+            author_kind=MessageAuthor.STAFF,
+            author=author,
+            body=cleaned,
+            is_internal=is_internal,
+        )
+        if not is_internal and ticket.status == TicketStatus.OPEN:
+            ticket.status = TicketStatus.PENDING
+        ticket.save()
+    if not is_internal:
+        mail.send_staff_reply(message)
+    return message
+
+
+def _store_question(
+    *,
+    text: str,
+    language: str,
+    user: Any,
+    channel: str,
+    conversation: Conversation | None,
+    key: str,
+    request_hash: str,
+) -> Question:
+    try:
+        with transaction.atomic():
+            return Question.objects.create(
+                conversation=conversation or Conversation.objects.create(user=user),
+                user=user,
+                text=text,
+                language=language,
+                channel=channel,
+                idempotency_key=key or None,
+                request_hash=request_hash,
+            )
+    except IntegrityError:
+        question = _question_under(key, request_hash) if key else None
+        if question is None:
+            raise
+        return question
+
+
+def _question_under(key: str, request_hash: str) -> Question | None:
+    question = Question.objects.filter(idempotency_key=key).first()
+    if question is not None and question.request_hash != request_hash:
+        raise IdempotencyConflict
+    return question
+
+
+def _same_request(ticket: Ticket, request_hash: str) -> Ticket:
+    if ticket.request_hash != request_hash:
+        raise IdempotencyConflict
+    return ticket
+
+
+def _claim(question: Question, decision: Decision, elapsed_ms: int) -> bool:
+    """Takes the right to store the outcome; False where another process was faster."""
+    confidence = decision.confidence
+    status = QuestionStatus.ANSWERED if decision.draft is not None else QuestionStatus.ESCALATED
+    claimed = Question.objects.filter(pk=question.pk, status=QuestionStatus.RECEIVED).update(
+        status=status,
+        confidence_score=confidence.score,
+        confidence_threshold=confidence.threshold,
+        confidence_level=confidence.level,
+        confidence_signals=confidence.signals,
+        calibrated=confidence.calibrated,
+        calibration=confidence.calibration,
+        recipe=current_recipe().fingerprint,
+        elapsed_ms=elapsed_ms,
+    )
+    question.status = status
+    return claimed == 1
+
+
+def _store_considered(question: Question, decision: Decision) -> None:
+    ConsideredPassage.objects.bulk_create(
+        ConsideredPassage(
+            question=question,
+            rank=passage.rank,
+            article_id=passage.article_id,
+            article_revision=passage.revision,
+            title=passage.title,
+            heading_path=list(passage.heading_path),
+            text=passage.text,
+            cosine=passage.cosine,
+            bm25=passage.bm25,
+            fused=passage.fused,
+        )
+        for passage in decision.passages
+    )
+
+
+def _publish_answer(question: Question, decision: Decision) -> None:
+    draft = decision.draft
+    assert draft is not None
+    answer = Answer.objects.create(
+        question=question,
+        text=draft.text,
+        blocks=[{"text": block.text, "citations": list(block.citations)} for block in draft.blocks],
+        writer=draft.writer,
+        language=decision.retrieval.article_language,
+    )
+    Citation.objects.bulk_create(
+        Citation(
+            answer=answer,
+            number=citation.number,
+            article_id=citation.passage.article_id,
+            article_revision=citation.passage.revision,
+            passage_id=citation.passage.passage_id,
+            title=citation.passage.title,
+            heading_path=list(citation.passage.heading_path),
+            url=citation.passage.url,
+            quote=citation.quote,
+            start=citation.start,
+            end=citation.end,
+        )
+        for citation in draft.citations
+    )
+
+
+def _escalate(question: Question, reason: TicketReason, *, contact_email: str, contact_name: str) -> None:
+    ticket = Ticket.objects.create(
+        question=question,
+        conversation=question.conversation,
+        subject=question.text[:300].replace("\n", " "),
+        reason=reason,
+        language=question.language,
+        customer=question.user,
+        contact_email=contact_email,
+        contact_name=contact_name,
+        status=TicketStatus.OPEN if contact_email else TicketStatus.AWAITING_CONTACT,
+        completed_at=timezone.now() if contact_email else None,
+    )
+    if contact_email:
+        mail.send_ticket_confirmation(ticket)
+
+
+def _history_before(question: Question) -> tuple[str, ...]:
+    """The last turns of the conversation before this question, oldest first."""
+    earlier = (
+        question.conversation.questions.filter(pk__lt=question.pk)
+        .select_related("answer")
+        .order_by(F("pk").desc())[:_TURNS_OF_HISTORY]
+    )
+    turns: list[str] = []
+    for one in reversed(earlier):
+        turns.append(f"user: {one.text}")
+        if hasattr(one, "answer"):
+            turns.append(f"assistant: {one.answer.text}")
+    return tuple(turns)
+
+
+def _account(user: Reader) -> Any:
+    return user if user is not None and user.is_authenticated and not isinstance(user, AnonymousUser) else None
+
+
+def _known_email(user: Reader) -> str:
+    return str(getattr(user, "email", "") or "")
+
+
+def _hash(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()

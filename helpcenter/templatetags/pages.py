@@ -1,0 +1,68 @@
+"""What page templates need beyond their view's context: the language switch and form keys.
+
+Decides nothing about content. Where a page has no counterpart in the other language, its view says so by
+passing `alternates`; without that the same address under the other prefix is used.
+"""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse, translate_url
+from django.utils.translation import get_language, override
+
+from assistant.models import MAX_QUESTION_LENGTH
+
+register = template.Library()
+
+# A language is named in itself, so that those who read it recognise it.
+_OWN_NAMES = {"de": "Deutsch", "en": "English"}
+
+
+@dataclass(frozen=True)
+class LanguageOption:
+    code: str
+    name: str
+    url: str
+    is_current: bool
+
+
+@register.simple_tag(takes_context=True)
+def language_options(context: dict[str, Any]) -> list[LanguageOption]:
+    request: HttpRequest | None = context.get("request")
+    alternates: dict[str, str] = context.get("alternates") or {}
+    path = request.path if request is not None else "/"
+    current = get_language()
+    return [
+        LanguageOption(
+            code=code,
+            name=_OWN_NAMES.get(code, code),
+            url=alternates.get(code) or _counterpart(path, code),
+            is_current=code == current,
+        )
+        for code, _name in settings.LANGUAGES
+    ]
+
+
+@register.simple_tag
+def new_key() -> str:
+    """Goes into a form as a hidden field: the same form sent twice counts once."""
+    return uuid.uuid4().hex
+
+
+@register.simple_tag
+def question_limit() -> int:
+    return MAX_QUESTION_LENGTH  # characters
+
+
+def _counterpart(path: str, language: str) -> str:
+    if path.startswith(f"/{language}/"):
+        return path
+    translated = translate_url(path, language)
+    if translated.startswith(f"/{language}/"):
+        return translated
+    with override(language):  # a page that does not exist, or has no language: its home page instead
+        return reverse("home")

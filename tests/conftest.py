@@ -1,0 +1,95 @@
+"""Shared fixtures: articles in a real index with the real offline model, and nothing patched."""
+
+import itertools
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from knowledge import retrieval, vectors
+from knowledge.indexing import bell_held, sync_article
+from knowledge.models import Article, Audience, Category, Status
+
+SHARED_DATA = Path(os.environ.get("HELPCENTER_DATA", settings.BASE_DIR.parent / "shared" / "data"))
+CHROMIUM = Path("/usr/bin/chromium")
+
+MakeArticle = Callable[..., Article]
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_index() -> Iterator[None]:
+    """Database rows come back with the same ids after a rollback; the index must not remember the old ones."""
+    yield
+    retrieval.forget_lexical_indexes()
+    vectors.reset_store()
+    shutil.rmtree(settings.INDEX_DIR, ignore_errors=True)
+
+
+@pytest.fixture
+def make_article(db: None) -> MakeArticle:
+    """A published, indexed article; keyword arguments are its fields."""
+
+    def make(title: str = "How to pause", body: str = "", *, synced: bool = True, **fields: object) -> Article:
+        number = next(_numbers)
+        values: dict[str, object] = {
+            "language": "en",
+            "status": Status.PUBLISHED,
+            "audience": Audience.PUBLIC,
+            "slug": f"article-{number}",
+        } | fields
+        with bell_held():
+            article = Article.objects.create(title=title, body=body or f"{title}.", **values)
+        if synced:
+            sync_article(article.pk)
+            article.refresh_from_db()
+        return article
+
+    return make
+
+
+@pytest.fixture
+def make_category(db: None) -> Callable[..., Category]:
+    def make(name: str = "Billing", **fields: object) -> Category:
+        values: dict[str, object] = {"language": "en", "slug": f"category-{next(_numbers)}"} | fields
+        return Category.objects.create(name=name, **values)
+
+    return make
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    return User.objects.create_superuser("staff", "staff@example.org", "a good passphrase")
+
+
+@pytest.fixture
+def customer(db: None) -> User:
+    return User.objects.create_user("customer", "customer@example.org", "a good passphrase")
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the development data is not here ({SHARED_DATA})")
+    return SHARED_DATA
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips, with its reason, what needs something this machine lacks; CI forbids such skips."""
+    required = os.environ.get("REQUIRE_SERVICES") == "1"
+    for item in items:
+        if item.get_closest_marker("browser") and not CHROMIUM.exists() and not required:
+            item.add_marker(pytest.mark.skip(reason=f"no {CHROMIUM} on this machine"))
+        if item.get_closest_marker("services") and not required:
+            item.add_marker(pytest.mark.skip(reason="needs PostgreSQL and Redis; .ci/run requires them"))

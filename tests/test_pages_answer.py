@@ -1,0 +1,131 @@
+"""The answer page: what is quoted, how sure it is, and what is not shown any more."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from assistant.models import Feedback, QuestionStatus
+from knowledge.models import Article
+from tests.pages import answered, escalated, owns, plain_static, question, text_of  # noqa: F401
+
+pytestmark = pytest.mark.django_db
+
+
+def _page(client, asked, language="en"):
+    return client.get(f"/{language}/answers/{asked.public_id}/").content.decode()
+
+
+def test_marks_lead_to_sources_and_sources_to_the_place_in_the_article(client, make_article):
+    article = make_article("Pause", "Tap **Pause**.", slug="pause", synced=False)
+    html = _page(client, answered(article))
+    assert 'href="#source-1"' in html
+    assert 'id="source-1"' in html
+    assert '<a href="/en/articles/pause/#steps"' in html
+    assert "Tap <strong>Pause</strong>." in html
+    assert "Picked by an AI, word for word" in html
+
+
+def test_an_answer_of_a_model_is_called_written(client, make_article):
+    asked = answered(make_article("Pause", synced=False), writer="ollama:llama3.2")
+    assert "Written by an AI from the articles below." in _page(client, asked)
+
+
+def test_confidence_is_told_in_words_and_explained_on_demand(client, make_article):
+    page = text_of(_page(client, answered(make_article("Pause", synced=False))).encode())
+    assert "Very likely correct" in page
+    assert "About 91%" in page
+    assert "Below 60% we show no answer" in page
+    assert "made of 2 measured values" in page
+    assert "has not been checked yet" in page
+
+
+def test_quoted_text_cannot_run(client, make_article):
+    article = make_article("T", "Fine <script>alert(1)</script> [x](javascript:alert(2))", synced=False)
+    html = _page(client, answered(article, text="<script>alert(3)</script>"))
+    assert "<script>alert" not in html
+    assert 'href="javascript:' not in html
+    assert "&lt;script&gt;alert(3)" in html
+
+
+def test_an_answer_from_the_other_language_says_so(client, make_article):
+    article = make_article("Pause", "Text.", language="en", synced=False)
+    html = _page(client, answered(article, language="de", text="Wie geht das?"), "en")
+    assert "We have this answer in English only" in html
+    assert '<div class="answer-text" lang="en">' in html
+
+
+def test_a_changed_or_old_source_is_marked(client, make_article):
+    article = make_article("Pause", "Text.", synced=False)
+    asked = answered(article)
+    article.body = "Other text."
+    article.save()
+    assert "has been changed since this answer" in _page(client, asked)
+    old = make_article("Old", "Text.", synced=False)
+    Article.objects.filter(pk=old.pk).update(updated_at=timezone.now() - timedelta(days=800))
+    page = _page(client, answered(old))
+    assert "Older than a year" in page
+    assert "2 years ago" in page
+
+
+def test_an_unanswered_question_offers_the_closest_articles_and_asks_only_for_an_address(
+    client, make_article
+):
+    close = make_article("Change your plan", slug="change", synced=False)
+    page = _page(client, escalated(close))
+    assert "We have found no reliable answer" in page
+    assert "/en/articles/change/" in page
+    assert 'name="contact_email"' in page
+    assert "Your question is already noted" in page
+
+
+def test_a_question_that_was_interrupted_can_be_asked_again(client):
+    asked = question(status=QuestionStatus.RECEIVED)
+    page = _page(client, asked)
+    assert "This question has not been finished" in page
+    assert "How do I pause?</textarea>" in page
+
+
+def test_feedback_is_one_click_and_a_reason_may_follow(client, make_article):
+    asked = answered(make_article("Pause", synced=False))
+    address = f"/en/answers/{asked.public_id}/feedback/"
+    response = client.post(address, {"helpful": "no"}, follow=True)
+    assert Feedback.objects.get().helpful is False
+    assert "What went wrong?" in text_of(response.content)
+    client.post(address, {"helpful": "no", "reason": "incomplete", "comment": "Price?"})
+    feedback = Feedback.objects.get()
+    assert (feedback.reason, feedback.comment) == ("incomplete", "Price?")
+    client.post(address, {"helpful": "yes"})
+    assert Feedback.objects.get().helpful is True
+
+
+def test_only_whoever_asked_may_carry_the_question_to_a_person(client, make_article):
+    asked = answered(make_article("Pause", synced=False))
+    link = f"/en/contact/?question={asked.public_id}"
+    assert link not in _page(client, asked)
+    owns(client, asked)
+    assert link in _page(client, asked)
+    assert "How do I pause?" in text_of(client.get(link).content)
+
+
+def test_the_answer_page_takes_a_fixed_number_of_queries(client, make_article, django_assert_max_num_queries):
+    articles = [make_article(f"Article {number}", synced=False) for number in range(6)]
+    asked = answered(*articles)
+    with django_assert_max_num_queries(8):
+        _page(client, asked)
+
+
+def test_german_pages_are_german(client, make_article):
+    article = make_article("Pausieren", "Tippen Sie auf Pause.", language="de", synced=False)
+    asked = answered(article, language="de", text="Wie pausiere ich?")
+    html = _page(client, asked, "de")
+    assert '<html lang="de">' in html
+    for english in (
+        "Answer",
+        "Source",
+        "Did this help",
+        "Ask a follow-up",
+        "Talk to a person",
+        "Last changed",
+    ):
+        assert english not in text_of(html.encode())
