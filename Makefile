@@ -9,7 +9,7 @@ PORT ?= 8000
 DEMO_DIR ?= var/demo
 XDIST ?= -n auto
 
-.PHONY: demo test test-services check serve lock messages bench fit clean
+.PHONY: demo test test-services check serve lock messages bench quality signals fit clean
 
 $(VENV)/runtime: requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -52,13 +52,14 @@ check: $(VENV)/dev  ## lint, format, types, import contracts, templates, migrati
 	@$(MANAGE) makemigrations --check --dry-run
 	@$(MANAGE) check --fail-level WARNING
 
+messages: $(VENV)/dev  ## collect translatable strings and compile locale/ (needs gettext)
+	@$(MANAGE) makemessages -l de --no-location --no-obsolete -i .venv -i tests
+	@$(MANAGE) compilemessages -l de
+
 lock: $(VENV)/dev  ## resolve pyproject.toml anew into requirements.txt and requirements-dev.txt
 	@$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-find-links --no-emit-index-url --no-header --no-annotate -o requirements.txt pyproject.toml
 	@$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-find-links --no-emit-index-url --no-header --no-annotate --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
 	@sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.txt requirements-dev.txt
-
-clean:
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
 
 bench: export DATA_DIR := $(shell mktemp -d)
 bench: $(VENV)/runtime  ## what one warm question costs at 5 000 and 20 000 passages
@@ -66,3 +67,33 @@ bench: $(VENV)/runtime  ## what one warm question costs at 5 000 and 20 000 pass
 	@$(MANAGE) import_articles knowledge/demo --publish --source demo
 	@$(MANAGE) benchmark --passages 5000
 	@$(MANAGE) benchmark --passages 20000 --rounds 1
+
+# Labelled help centers: one folder a set with articles.jsonl and questions.jsonl (docs/quality.md).
+DATA ?= ../shared/data
+WORK ?= var/quality
+SETS ?= doc2dial covid_faq xquad mtrag emanual
+
+quality: $(VENV)/runtime  ## import every labelled set into a database of its own and evaluate it
+	@mkdir -p $(WORK)
+	@set -e; for set in $(SETS); do \
+	  export DATA_DIR=$(WORK)/$$set; echo "== $$set"; \
+	  $(MANAGE) migrate --verbosity 0; \
+	  $(MANAGE) import_articles $(DATA)/$$set/articles.jsonl --publish --source $$set; \
+	  $(MANAGE) evaluate $(DATA)/$$set/questions.jsonl --json > $(WORK)/$$set.json; \
+	  $(MANAGE) evaluate $(DATA)/$$set/questions.jsonl --json --hide-gold > $(WORK)/$$set.hidden.json; \
+	  $(MANAGE) evaluate $(DATA)/out_of_scope/questions.jsonl --json > $(WORK)/$$set.outside.json; \
+	done
+
+signals: $(VENV)/runtime  ## the confidence signals of every set that `make quality` has imported
+	@set -e; for set in $(SETS); do \
+	  export DATA_DIR=$(WORK)/$$set; out=$(WORK)/$$set; run="$(MANAGE) evaluate --own-language --json"; \
+	  $$run $(DATA)/$$set/questions.jsonl --signals-out $$out.signals > /dev/null; \
+	  $$run $(DATA)/$$set/questions.jsonl --hide-gold --signals-out $$out.hidden.signals > /dev/null; \
+	  $$run $(DATA)/out_of_scope/questions.jsonl --signals-out $$out.outside.signals > /dev/null; \
+	done
+
+fit: signals  ## fit the shipped confidence model on them
+	@$(MANAGE) fit_confidence $(WORK)/*.signals
+
+clean:
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -12,7 +12,7 @@ from assistant.confidence import Confidence, assess
 from assistant.models import TicketReason
 from assistant.writers import Draft, WriterUnavailable, get_writer
 from knowledge.models import Language, Reader
-from knowledge.retrieval import RetrievedPassage, Retrieval, retrieve
+from knowledge.retrieval import Retrieval, RetrievedPassage, retrieve
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Inquiry:
     reader: Reader = None
     history: tuple[str, ...] = ()  # earlier turns, oldest first: "user: …" / "assistant: …"
     excluded_article_ids: Collection[int] = frozenset()  # evaluation hides the gold with it
+    own_language_only: bool = False  # evaluation looks at one language at a time with it
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def decide(inquiry: Inquiry) -> Decision:
 def _best_retrieval(inquiry: Inquiry) -> tuple[Retrieval, Confidence]:
     """The question's own language first; another one only where the own one cannot answer and it can."""
     best_of_each = []
-    for article_language in (inquiry.language, *(code for code in Language.values if code != inquiry.language)):
+    others = [code for code in Language.values if code != inquiry.language and not inquiry.own_language_only]
+    for article_language in (inquiry.language, *others):
         tried = [_assessed(wording, article_language, inquiry) for wording in _wordings(inquiry)]
         best = max(tried, key=lambda pair: pair[1].score)
         if best[1].is_sufficient:

@@ -105,5 +105,7 @@ def load_model(path: str) -> ConfidenceModel:
             "`manage.py fit_confidence`."
         ) from error
     if not 0 <= model.threshold <= 1:
-        raise ImproperlyConfigured(f"CONFIDENCE_FILE: {file} has threshold {model.threshold}, allowed is 0..1.")
+        raise ImproperlyConfigured(
+            f"CONFIDENCE_FILE: {file} has threshold {model.threshold}, allowed is 0..1."
+        )
     return model

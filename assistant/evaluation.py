@@ -132,11 +132,13 @@ def evaluate(
     questions: Sequence[LabelledQuestion],
     *,
     hide_gold: bool = False,
+    own_language_only: bool = False,
     progress: Callable[[Iterable[LabelledQuestion]], Iterable[LabelledQuestion]] = iter,
 ) -> Report:
     """Decides every question as an anonymous customer would experience it.
 
-    With `hide_gold`, each question's gold articles are invisible to it: then the right thing is to decline.
+    With `hide_gold`, each question's gold articles and their translations are invisible to it: then the right
+    thing is to decline. With `own_language_only`, articles in another language do not answer.
     """
     report = Report()
     known = _articles_by_external_id({external_id for one in questions for external_id in one.gold})
@@ -145,19 +147,17 @@ def evaluate(
         decide(Inquiry(text=questions[0].text, language=questions[0].language))  # loads the model
     for question in progress(questions):
         gold = frozenset(pk for key in question.gold for pk in known.get(key, ()))
+        inquiry = Inquiry(
+            text=question.text,
+            language=question.language,
+            history=question.history,
+            excluded_article_ids=_with_translations(gold) if hide_gold else frozenset(),
+            own_language_only=own_language_only,
+        )
         started = time.perf_counter()
-        decision = decide(
-            Inquiry(
-                text=question.text,
-                language=question.language,
-                history=question.history,
-                excluded_article_ids=gold if hide_gold else frozenset(),
-            )
-        )
+        decision = decide(inquiry)
         elapsed_ms = (time.perf_counter() - started) * 1000
-        report.outcomes.append(
-            Outcome(question, frozenset() if hide_gold else gold, decision, elapsed_ms)
-        )
+        report.outcomes.append(Outcome(question, frozenset() if hide_gold else gold, decision, elapsed_ms))
     return report
 
 
@@ -169,6 +169,12 @@ def _articles_by_external_id(external_ids: Iterable[str]) -> dict[str, list[int]
         for external_id, pk in rows.values_list("external_id", "pk"):
             found.setdefault(external_id, []).append(pk)
     return found
+
+
+def _with_translations(article_ids: frozenset[int]) -> frozenset[int]:
+    groups = Article.objects.filter(pk__in=article_ids).exclude(translation_group="")
+    translations = Article.objects.filter(translation_group__in=groups.values("translation_group"))
+    return article_ids | set(translations.values_list("pk", flat=True))
 
 
 def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:

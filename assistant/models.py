@@ -107,7 +107,7 @@ class Question(models.Model):
     status = models.CharField(
         _("status"), max_length=12, choices=QuestionStatus, default=QuestionStatus.RECEIVED
     )
-    idempotency_key = models.CharField(max_length=200, null=True, blank=True, unique=True)  # noqa: DJ001
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True, unique=True)
     request_hash = models.CharField(max_length=64, blank=True)  # of the body sent under that key
     confidence_score = models.FloatField(_("confidence"), null=True, blank=True)  # 0..1, probability
     confidence_threshold = models.FloatField(_("threshold"), null=True, blank=True)  # 0..1
@@ -286,7 +286,7 @@ class Ticket(models.Model):
     contact_email = models.EmailField(_("e-mail"), blank=True)
     contact_name = models.CharField(_("name"), max_length=120, blank=True)
     detail = models.TextField(_("detail"), max_length=MAX_DETAIL_LENGTH, blank=True)
-    idempotency_key = models.CharField(max_length=200, null=True, blank=True, unique=True)  # noqa: DJ001
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True, unique=True)
     request_hash = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True, db_index=True)
     updated_at = models.DateTimeField(_("last change"), auto_now=True)
@@ -300,8 +300,12 @@ class Ticket(models.Model):
         verbose_name_plural = _("tickets")
         ordering = ["-created_at", "-pk"]
         constraints = [
-            models.CheckConstraint(condition=Q(status__in=TicketStatus.values), name="ticket_status_is_known"),
-            models.CheckConstraint(condition=Q(reason__in=TicketReason.values), name="ticket_reason_is_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=TicketStatus.values), name="ticket_status_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(reason__in=TicketReason.values), name="ticket_reason_is_known"
+            ),
             models.CheckConstraint(
                 condition=Q(status=TicketStatus.AWAITING_CONTACT) | ~Q(contact_email=""),
                 name="ticket_complete_once_contact_is_known",

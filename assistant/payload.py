@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from django.conf import settings
 from django.http import HttpRequest
 
-from assistant.models import Answer, Question, QuestionStatus
+from assistant.models import Answer, Question, QuestionStatus, Ticket
 from knowledge.models import Article, Reader
 
 CLOSEST = 3  # articles offered where there is no answer
@@ -72,8 +72,13 @@ class QuestionPayload(TypedDict):
 
 
 def question_payload(
-    question: Question, *, reader: Reader = None, request: HttpRequest | None = None
+    question: Question,
+    *,
+    reader: Reader = None,
+    request: HttpRequest | None = None,
+    to_asker: bool = False,
 ) -> QuestionPayload:
+    """`to_asker`: the way to the ticket's thread is added. A link to an answer may be passed on; that may not."""
     answer: Answer | None = getattr(question, "answer", None)
     state = answer_state(answer, reader) if answer is not None else None
     shown = answer if state in (AnswerState.CURRENT, AnswerState.CHANGED) else None
@@ -92,17 +97,7 @@ def question_payload(
             threshold=_rounded(question.confidence_threshold),
             calibrated=question.calibrated,
         ),
-        ticket=(
-            {
-                "reference": ticket.reference,
-                "reason": ticket.reason,
-                "status": ticket.status,
-                "token": ticket.token,
-                "url": absolute(ticket.get_absolute_url(), request),
-            }
-            if ticket is not None
-            else None
-        ),
+        ticket=_ticket(ticket, request, to_asker=to_asker) if ticket is not None else None,
         closest=[
             ClosestPayload(
                 article=article.external_id or str(article.pk),
@@ -132,7 +127,7 @@ def answer_state(answer: Answer, reader: Reader) -> AnswerState:
     }
     if cited - visible.keys():
         return AnswerState.WITHDRAWN
-    if any(visible[citation.article_id] != citation.article_revision for citation in citations):
+    if any(visible.get(citation.article_id or 0) != citation.article_revision for citation in citations):
         return AnswerState.CHANGED
     return AnswerState.CURRENT
 
@@ -153,6 +148,13 @@ def closest_articles(question: Question, reader: Reader, *, limit: int = CLOSEST
 
 def absolute(path: str, request: HttpRequest | None) -> str:
     return request.build_absolute_uri(path) if request is not None else settings.SITE_URL + path
+
+
+def _ticket(ticket: Ticket, request: HttpRequest | None, *, to_asker: bool) -> dict[str, str]:
+    shown = {"reference": ticket.reference, "reason": ticket.reason, "status": ticket.status}
+    if to_asker:
+        shown |= {"token": ticket.token, "url": absolute(ticket.get_absolute_url(), request)}
+    return shown
 
 
 def _answer(answer: Answer) -> AnswerPayload:

@@ -10,7 +10,6 @@ import logging
 import time
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
@@ -77,7 +76,15 @@ def ask_question(
     email = clean_email(contact_email) if contact_email else _known_email(user)
     name = clean_name(contact_name)
     key = clean_idempotency_key(idempotency_key)
-    request_hash = _hash({"text": cleaned, "language": language, "email": contact_email, "name": name})
+    request_hash = _hash(
+        {
+            "text": cleaned,
+            "language": language,
+            "email": contact_email,
+            "name": name,
+            "user": getattr(user, "pk", None),
+        }
+    )
     question = _question_under(key, request_hash) if key else None
     if question is None:
         question = _store_question(
@@ -151,7 +158,9 @@ def open_ticket(
         "reason": reason,
     }
     key = clean_idempotency_key(idempotency_key)
-    request_hash = _hash(values | {"question": str(question.public_id) if question else ""})
+    request_hash = _hash(
+        values | {"question": str(question.public_id) if question else "", "user": getattr(user, "pk", None)}
+    )
     if key and (stored := Ticket.objects.filter(idempotency_key=key).first()):
         return _same_request(stored, request_hash)
     try:
@@ -210,7 +219,8 @@ def leave_feedback(
         raise InvalidInput("question", _("There is no answer to judge: this question went to a person."))
     if reason and reason not in FeedbackReason.values:
         raise InvalidInput(
-            "reason", _("Unknown reason. Allowed: %(allowed)s.") % {"allowed": ", ".join(FeedbackReason.values)}
+            "reason",
+            _("Unknown reason. Allowed: %(allowed)s.") % {"allowed": ", ".join(FeedbackReason.values)},
         )
     feedback, _created = Feedback.objects.update_or_create(
         question=question,
@@ -240,7 +250,9 @@ def add_staff_message(*, ticket: Ticket, author: Any, body: str, is_internal: bo
     """A reply to the customer, mailed after commit, or a note among staff that is never sent."""
     cleaned = clean_text(body, field="body", limit=MAX_DETAIL_LENGTH, required=True)
     if not is_internal and not ticket.contact_email:
-        raise InvalidInput("body", _("This customer left no e-mail address; only internal notes are possible."))
+        raise InvalidInput(
+            "body", _("This customer left no e-mail address; only internal notes are possible.")
+        )
     with transaction.atomic():
         message = TicketMessage.objects.create(
             ticket=ticket,
@@ -396,7 +408,7 @@ def _history_before(question: Question) -> tuple[str, ...]:
 
 
 def _account(user: Reader) -> Any:
-    return user if user is not None and user.is_authenticated and not isinstance(user, AnonymousUser) else None
+    return user if user is not None and user.is_authenticated else None
 
 
 def _known_email(user: Reader) -> str:

@@ -23,13 +23,13 @@ _MAIL = {
 }
 
 
-@shared_task(**_MAIL)
+@shared_task(**_MAIL)  # type: ignore[untyped-decorator]
 def mail_ticket_confirmation(ticket_id: int) -> None:
     for ticket in Ticket.objects.filter(pk=ticket_id).exclude(contact_email=""):
         mail.deliver_ticket_confirmation(ticket)
 
 
-@shared_task(**_MAIL)
+@shared_task(**_MAIL)  # type: ignore[untyped-decorator]
 def mail_staff_reply(message_id: int) -> None:
     for message in TicketMessage.objects.filter(pk=message_id).select_related("ticket"):
         mail.deliver_staff_reply(message)

@@ -39,7 +39,10 @@ def without_controls(text: str) -> str:
         character
         for character in text
         if character in _ALLOWED_CONTROLS
-        or (unicodedata.category(character) not in _CONTROL_CATEGORIES and character not in _DIRECTION_OVERRIDES)
+        or (
+            unicodedata.category(character) not in _CONTROL_CATEGORIES
+            and character not in _DIRECTION_OVERRIDES
+        )
     )
 
 

@@ -25,9 +25,7 @@ def index_has_one_owner(app_configs: Sequence[AppConfig] | None, **kwargs: Any) 
 
 
 @register(deploy=True)
-def mail_leaves_the_machine(
-    app_configs: Sequence[AppConfig] | None, **kwargs: Any
-) -> list[CheckMessage]:
+def mail_leaves_the_machine(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     if "filebased" in settings.EMAIL_BACKEND or "console" in settings.EMAIL_BACKEND:
         return [
             Warning(

@@ -37,7 +37,8 @@ _START_SECONDS = 120.0  # for a server to answer, and for the model to be loaded
 _WEB_GRACE_SECONDS = 12.0  # requests in flight may finish
 _VECTOR_GRACE_SECONDS = 5.0
 _PORT_OF_KILLED_SERVE_SECONDS = 15.0
-_DAMAGED_AFTER_FAILURES = 3
+_DAMAGED_AFTER_FAILURES = 3  # it does not start
+_DAMAGED_AFTER_CRASHES = 2  # it starts, and a question ends it
 
 Cancelled = Callable[[], bool]
 
@@ -91,17 +92,22 @@ class VectorServer:
             time.sleep(0.05)
 
     def _command(self) -> Sequence[str]:
-        if self.child.failures >= _DAMAGED_AFTER_FAILURES and self._folder.exists():
-            log.warning("The index folder cannot be opened and is set aside; the database fills a new one")
-            aside = self._folder.with_name(self._folder.name + ".damaged")
-            shutil.rmtree(aside, ignore_errors=True)
-            self._folder.rename(aside)
+        if self.child.failures >= _DAMAGED_AFTER_FAILURES or self.child.crashes >= _DAMAGED_AFTER_CRASHES:
+            self._set_folder_aside()
         if not _is_free(self._port):
             self._port = _free_port()
         self._folder.mkdir(parents=True, exist_ok=True)
         program = Path(sys.executable).with_name("chroma")
         address = ["--host", _LOOPBACK, "--port", str(self._port)]
         return [sys.executable, str(program), "run", "--path", str(self._folder), *address]
+
+    def _set_folder_aside(self) -> None:
+        self.child.crashes = 0
+        if self._folder.exists():
+            log.warning("The index folder is damaged and set aside; the database fills a new one")
+            aside = self._folder.with_name(self._folder.name + ".damaged")
+            shutil.rmtree(aside, ignore_errors=True)
+            self._folder.rename(aside)
 
 
 class WebServer:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
+_CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL}  # return codes
 _QUICK_SECONDS = 10.0  # a child that ends sooner than this counts as failing
 _MAX_PAUSE_SECONDS = 30.0
 _MAX_FAILURES = 6
@@ -44,6 +45,7 @@ class Child:
     ) -> None:
         self.name = name
         self.failures = 0  # quick ends in a row
+        self.crashes = 0  # ends by a fault of its own, however late
         self._command = command
         self._environment = {**os.environ, **(environment or {})}
         self._descriptors = tuple(descriptors)
@@ -77,6 +79,7 @@ class Child:
             return False
         now = time.monotonic()
         if self._process is not None:
+            self.crashes += self._process.returncode in _CRASHES
             self._process = None
             self.failures = self.failures + 1 if now - self._started < _QUICK_SECONDS else 1
             if self.failures > _MAX_FAILURES:

@@ -59,7 +59,7 @@ class SentenceTransformerEmbeddings(Embeddings):
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as transformers_logging
 
-        transformers_logging.disable_progress_bar()
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         if threads:
             torch.set_num_threads(threads)
         chosen = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
@@ -110,6 +110,10 @@ class SentenceTransformerEmbeddings(Embeddings):
     def encode_question(self, text: str) -> "NDArray[np.float32]":
         """Read-only: callers share it."""
         return self._question_vector(text)
+
+    def forget_questions(self) -> None:
+        """For benchmarks, which ask the same questions again and want to pay for each."""
+        self._question_vector.cache_clear()
 
     def _encode_one_question(self, text: str) -> "NDArray[np.float32]":
         vector: NDArray[np.float32] = self._encode([text], self._question_prompt)[0]

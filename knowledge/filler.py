@@ -23,7 +23,9 @@ _BATCH = 1000
 def fill_up(passages: int, *, seed: int = 7) -> int:
     """Adds public passages until there are at least `passages`; returns how many were added."""
     recipe = current_recipe().fingerprint
-    originals = list(Passage.objects.filter(recipe=recipe).exclude(article__source="filler").select_related("article"))
+    originals = list(
+        Passage.objects.filter(recipe=recipe).exclude(article__source="filler").select_related("article")
+    )
     if not originals:
         raise ValueError("There is nothing to copy: import and index articles first.")
     shuffle = random.Random(seed)  # noqa: S311  (a benchmark, not a secret)

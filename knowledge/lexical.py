@@ -14,6 +14,7 @@ bm25s.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -211,6 +212,7 @@ def _postings(
         return np.zeros(0, np.float32), np.zeros(0, np.int32), np.zeros(1, np.int64)
     import bm25s  # loaded with the first index, not with the module
 
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it turns itself to DEBUG on import
     ranker = bm25s.BM25(k1=K1, b=B, method="lucene")
     ranker.index((documents, dict(vocabulary)), show_progress=False, create_empty_token=False)
     scores: dict[str, Any] = ranker.scores

@@ -244,17 +244,17 @@ def _prepared(tokens: Sequence[Token], resolve_link: LinkResolver | None) -> lis
 
 
 def _linked(tokens: Sequence[Token], resolve_link: LinkResolver | None) -> Iterator[Token]:
-    """Resolve `article:` links; of one that leads nowhere the text stays and the link goes."""
+    """Resolve links between articles; of an `article:` link that leads nowhere the text stays and the link goes."""
     dropped = False  # links do not nest in Markdown
     for token in tokens:
         if token.type == "link_open":
             href = str(token.attrGet("href") or "")
-            if href.lower().startswith(ARTICLE_SCHEME):
-                target = resolve_link(href) if resolve_link else None
-                if not target:
-                    dropped = True
-                    continue
+            target = resolve_link(href) if resolve_link else None
+            if target:
                 token.attrSet("href", target)
+            elif href.lower().startswith(ARTICLE_SCHEME):
+                dropped = True
+                continue
         elif token.type == "link_close" and dropped:
             dropped = False
             continue

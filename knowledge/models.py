@@ -7,10 +7,10 @@ is the one gate that decides who may read what. Nothing here knows about vectors
 
 import hashlib
 import uuid
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self, TypeAlias
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
@@ -18,10 +18,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
-
-Reader = "User | AnonymousUser | AbstractBaseUser | None"
+# Whoever reads: an account, nobody in particular, or no request at all.
+Reader: TypeAlias = AbstractBaseUser | AnonymousUser | None
 
 
 class Language(models.TextChoices):
@@ -174,9 +172,7 @@ class Article(models.Model):
                 fields=["translation_group", "language"],
                 condition=~Q(translation_group=""),
                 name="article_one_translation_per_language",
-                violation_error_message=_(
-                    "This translation group already has an article in this language."
-                ),
+                violation_error_message=_("This translation group already has an article in this language."),
             ),
             models.CheckConstraint(
                 condition=Q(language__in=Language.values), name="article_language_is_known"
@@ -197,20 +193,6 @@ class Article(models.Model):
     def __str__(self) -> str:
         return self.title
 
-    def get_absolute_url(self) -> str:
-        return _localised_url("article", self.language, self.slug)
-
-    def is_visible_to(self, user: Reader) -> bool:
-        """The predicate twin of `Article.objects.published().visible_to(user)`."""
-        return self.status == Status.PUBLISHED and self.audience in audiences_for(user)
-
-    def is_stale(self, recipe: str) -> bool:
-        """The predicate twin of `Article.objects.stale(recipe)`."""
-        return self.content_fingerprint != self.indexed_fingerprint or self.indexed_recipe != recipe
-
-    def text_fingerprint(self) -> str:
-        return _sha256(self.title, self.body, self.language)
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Keeps revision and fingerprint in step with the content, in the same row and transaction.
 
@@ -224,7 +206,24 @@ class Article(models.Model):
         self.content_fingerprint = text[:32] + visibility[:32]
         if self.status == Status.PUBLISHED and self.published_at is None:
             self.published_at = timezone.now()
+        if kwargs.get("update_fields") is not None:
+            derived = {"revision", "content_fingerprint", "published_at", "updated_at"}
+            kwargs["update_fields"] = {*kwargs["update_fields"], *derived}
         super().save(*args, **kwargs)
+
+    def get_absolute_url(self) -> str:
+        return _localised_url("article", self.language, self.slug)
+
+    def is_visible_to(self, user: Reader) -> bool:
+        """The predicate twin of `Article.objects.published().visible_to(user)`."""
+        return self.status == Status.PUBLISHED and self.audience in audiences_for(user)
+
+    def is_stale(self, recipe: str) -> bool:
+        """The predicate twin of `Article.objects.stale(recipe)`."""
+        return self.content_fingerprint != self.indexed_fingerprint or self.indexed_recipe != recipe
+
+    def text_fingerprint(self) -> str:
+        return _sha256(self.title, self.body, self.language)
 
 
 class PassageQuerySet(models.QuerySet["Passage"]):

@@ -117,8 +117,9 @@ def _sentence(folder: Path, owner: Owner | None) -> str:
     if owner is None:
         return f"The index folder {folder} is being opened by another process; try again in a moment."
     who = f"process {owner.pid} ({owner.command})"
-    if owner.address:
-        return f"The index folder {folder} belongs to {who}, reachable at {owner.address}; stop it first."
+    if owner.sweeps:
+        reachable = f", reachable at {owner.address}" if owner.address else ""
+        return f"The index folder {folder} belongs to {who}{reachable}; stop it first."
     return (
         f"The index folder {folder} is in use by {who}; wait until it has finished or stop it. "
         "While `manage.py serve` runs, any number of commands share the index."

@@ -230,15 +230,15 @@ def _lexical_index(audiences: tuple[str, ...], language: str, recipe: str) -> Le
         if known is not None and known[0] == version:
             return known[1]
         rows = (
-            Passage.objects.filter(
-                recipe=recipe, article__language=language, article__audience__in=audiences
-            )
+            Passage.objects.filter(recipe=recipe, article__language=language, article__audience__in=audiences)
             .order_by("pk")
             .values_list("pk", "article_id", "article__title", "heading_path", "preface", "text")
         )
         index = LexicalIndex.build(
             (
-                LexicalRow(pk, article_id, title, " ".join(headings), f"{preface}\n{text}" if preface else text)
+                LexicalRow(
+                    pk, article_id, title, " ".join(headings), f"{preface}\n{text}" if preface else text
+                )
                 for pk, article_id, title, headings, preface, text in rows.iterator(chunk_size=2000)
             ),
             language=language,

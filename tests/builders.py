@@ -1,7 +1,7 @@
 """Passages and retrievals made by hand, for the pure parts."""
 
 from knowledge.lexical import LexicalIndex, LexicalRow
-from knowledge.retrieval import RetrievedPassage, Retrieval
+from knowledge.retrieval import Retrieval, RetrievedPassage
 
 
 def passage(text: str, *, rank: int = 1, article_id: int = 1, **fields: object) -> RetrievedPassage:

@@ -35,7 +35,9 @@ def _fresh_index() -> Iterator[None]:
 def make_article(db: None) -> MakeArticle:
     """A published, indexed article; keyword arguments are its fields."""
 
-    def make(title: str = "How to pause", body: str = "", *, synced: bool = True, **fields: object) -> Article:
+    def make(
+        title: str = "How to pause", body: str = "", *, synced: bool = True, **fields: object
+    ) -> Article:
         number = next(_numbers)
         values: dict[str, object] = {
             "language": "en",

@@ -10,8 +10,17 @@ atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 os.environ["DATA_DIR"] = _folder
 os.environ["EMAIL_URL"] = "memory://"
 os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")
-for _name in ("CHROMA_URL", "CELERY_BROKER_URL", "CONFIDENCE_FILE", "SITE_URL", "HTTPS", "DEBUG", "LANGUAGE_CODE"):
+for _name in (
+    "CHROMA_URL",
+    "CELERY_BROKER_URL",
+    "CONFIDENCE_FILE",
+    "SITE_URL",
+    "HTTPS",
+    "DEBUG",
+    "LANGUAGE_CODE",
+):
     os.environ.pop(_name, None)
+os.environ["STATIC_MANIFEST"] = "0"  # pages without collectstatic
 if not os.environ["DATABASE_URL"]:
     del os.environ["DATABASE_URL"]
 for _scope in ("QUESTIONS", "SEARCH", "FEEDBACK", "TICKETS"):

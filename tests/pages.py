@@ -3,7 +3,6 @@
 import re
 from html import unescape
 
-import pytest
 from django.test import Client
 
 from assistant.models import (
@@ -19,13 +18,6 @@ from assistant.models import (
     TicketReason,
 )
 from knowledge.models import Article
-
-
-@pytest.fixture(autouse=True)
-def plain_static(settings):
-    """Pages without `collectstatic`: addresses of static files without a hash. Import it to use it."""
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
 
 
 def text_of(content: bytes) -> str:

@@ -68,7 +68,7 @@ def free_port() -> int:
 
 def get(url: str, timeout: float = 10) -> str:
     with urllib.request.urlopen(url, timeout=timeout) as response:
-        return response.read().decode()
+        return str(response.read().decode())
 
 
 def wait_until(condition: Callable[[], object], *, seconds: float, what: str) -> float:

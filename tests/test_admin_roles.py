@@ -10,13 +10,6 @@ from tests.test_admin_tickets import form, make_question, make_ticket
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _static_files_without_a_manifest(settings):
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
 @pytest.fixture
 def member(client):
     def sign_in(role: str) -> User:

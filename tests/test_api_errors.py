@@ -15,14 +15,6 @@ QUESTIONS = "/api/v1/questions/"
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _static_files_without_a_manifest(settings):
-    """Pages name their static files; collecting them first would be another test's business."""
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
 def send(client: Client, body: str | bytes, content_type: str = "application/json", **headers: str):
     return client.generic("POST", QUESTIONS, body, content_type, headers=headers)
 

@@ -11,14 +11,6 @@ from django.urls import URLPattern
 from assistant.api import urls
 
 
-@pytest.fixture(autouse=True)
-def _static_files_without_a_manifest(settings):
-    """Pages name their static files; collecting them first would be another test's business."""
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
 @pytest.fixture(scope="module")
 def document(tmp_path_factory):
     file = tmp_path_factory.mktemp("schema") / "openapi.yaml"

@@ -45,8 +45,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def pause(make_article):
-    make_article("Paying by PayPal", "We accept PayPal in Germany and Austria. Link the account under Payment.")
-    make_article("Battery range", "A full battery lasts for about 60 kilometres on flat ground, less in winter.")
+    make_article(
+        "Paying by PayPal", "We accept PayPal in Germany and Austria. Link the account under Payment."
+    )
+    make_article(
+        "Battery range", "A full battery lasts for about 60 kilometres on flat ground, less in winter."
+    )
     return make_article("Pause your subscription", PAUSE)
 
 

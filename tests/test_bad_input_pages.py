@@ -3,7 +3,7 @@
 import pytest
 
 from assistant.models import Question, Ticket
-from tests.pages import answered, escalated, plain_static, text_of  # noqa: F401
+from tests.pages import answered, escalated, text_of
 
 pytestmark = pytest.mark.django_db
 

@@ -34,8 +34,12 @@ def test_nothing_found_is_no_confidence():
 
 
 def test_a_passage_that_names_the_question_beats_one_that_does_not():
-    near = assess(retrieval("What does a pause cost?", passage("A pause costs 9 euros.", cosine=0.75, bm25=6.0)))
-    far = assess(retrieval("What does a pause cost?", passage("We deliver to Potsdam.", cosine=0.15, bm25=0.0)))
+    near = assess(
+        retrieval("What does a pause cost?", passage("A pause costs 9 euros.", cosine=0.75, bm25=6.0))
+    )
+    far = assess(
+        retrieval("What does a pause cost?", passage("We deliver to Potsdam.", cosine=0.15, bm25=0.0))
+    )
     assert near.score > far.score
 
 

@@ -24,7 +24,12 @@ def labelled(make_article, tmp_path):
     ):
         make_article(title, body, external_id=f"a{number}", source="test")
     rows = [
-        {"id": "1", "question": "How much is a pause of my subscription?", "language": "en", "article_ids": ["a0"]},
+        {
+            "id": "1",
+            "question": "How much is a pause of my subscription?",
+            "language": "en",
+            "article_ids": ["a0"],
+        },
         {"id": "2", "question": "I lost my charger", "language": "en", "article_ids": ["a1"]},
         {"id": "3", "question": "Which wine goes with duck?", "language": "en", "article_ids": []},
         {"id": "4", "question": "doubtful one", "language": "en", "article_ids": ["a2"], "doubtful": True},
@@ -49,7 +54,15 @@ def test_figures_of_a_known_set(labelled):
     assert 0 <= figures["confidence"]["threshold"] <= 1
     assert figures["latency_ms"]["p50"] <= figures["latency_ms"]["p95"]
     assert figures["by_language"]["en"]["questions"] == 3
-    assert set(figures) >= {"questions", "answerable", "retrieval", "answering", "confidence", "latency_ms", "by_language"}
+    assert set(figures) >= {
+        "questions",
+        "answerable",
+        "retrieval",
+        "answering",
+        "confidence",
+        "latency_ms",
+        "by_language",
+    }
 
 
 def test_hidden_gold_is_not_found_and_nothing_is_answerable(labelled):

@@ -3,7 +3,7 @@
 import pytest
 
 from knowledge.models import Article
-from tests.pages import answered, escalated, plain_static  # noqa: F401
+from tests.pages import answered, escalated
 
 pytestmark = pytest.mark.django_db
 

@@ -196,9 +196,10 @@ def test_the_second_run_of_many_entries_costs_few_queries(django_assert_max_num_
 def test_a_slug_that_is_taken_while_the_import_runs_is_avoided():
     def source() -> Iterator[Entry]:
         # The run has read which slugs are taken by now; an editor is quicker than the first batch.
-        Article.objects.create(title="Title 1", slug="title-1", body="Theirs.", language="en")
+        for slug in ("title-1", "title-1-2"):
+            Article.objects.create(title="Title 1", slug=slug, body="Theirs.", language="en")
         yield _entry()
 
     report = apply_entries(source(), source="help")
     assert report.failed == 0
-    assert Article.objects.get(source="help").slug == "title-1-2"
+    assert Article.objects.get(source="help").slug == "title-1-3"

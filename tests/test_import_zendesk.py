@@ -114,6 +114,7 @@ def test_articles_are_found_in_every_envelope(tmp_path, wrap):
         ("<p><img src='data:image/png;base64,AAAA' alt='The menu'></p>", "The menu"),
         ("<p>a</p><pre>b\n\n\nc</pre>", "a\n\n```\nb\n\n\nc\n```"),
         ("<a href='javascript:x()'>go</a><p onclick='x()'>on<p>two", "go\n\non\n\ntwo"),
+        ("https://example.com/a.html", "https://example.com/a.html"),
         ("<dl><dt>Term</dt><dd>Meaning</dd></dl>", "**Term**\n\nMeaning"),
         ("<details><summary>More</summary><p>Text</p></details>", "**More**\n\nText"),
         ("<ol><li>One<ul><li>a</li></ul></li><li>Two</li></ol>", "1. One\n   - a\n2. Two"),

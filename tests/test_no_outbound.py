@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from knowledge import ownership
-from tests.processes import ROOT, environment, free_port, get, line_of
+from tests.processes import ROOT, environment, free_port, get, line_of, wait_until
 
 # What a careful operator sets; the defaults have to do without.
 SILENCED_BY_OPERATORS = (
@@ -125,10 +125,14 @@ def test_serving_stays_on_this_machine(guarded):
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not line_of(process).startswith("Ready"):
-        pass
-    assert "three months" in get(f"http://127.0.0.1:{port}/en/search/?q=pause")
-    owner = ownership.read_owner(guarded.folder / "var" / "index")
-    os.kill(owner.pid, signal.SIGTERM)
-    assert process.wait(30) == 0
+    try:
+        while not line_of(process).startswith("Ready"):
+            pass
+        search = f"http://127.0.0.1:{port}/en/search/?q=pause"
+        wait_until(lambda: "three months" in get(search), seconds=10, what="the article is found")
+    finally:
+        owner = ownership.read_owner(guarded.folder / "var" / "index")
+        if owner is not None:  # strace stands between us and serve
+            os.kill(owner.pid, signal.SIGTERM)
+        assert process.wait(30) == 0
     assert guarded.outbound() == []

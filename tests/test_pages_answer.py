@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from assistant.models import Feedback, QuestionStatus
 from knowledge.models import Article
-from tests.pages import answered, escalated, owns, plain_static, question, text_of  # noqa: F401
+from tests.pages import answered, escalated, owns, question, text_of
 
 pytestmark = pytest.mark.django_db
 

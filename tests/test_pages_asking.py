@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from assistant.models import Question, Ticket, TicketStatus
-from tests.pages import owns, plain_static, question, text_of  # noqa: F401
+from tests.pages import owns, question, text_of
 
 pytestmark = pytest.mark.django_db
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.test import Client
 
-from tests.pages import plain_static, text_of  # noqa: F401
+from tests.pages import text_of
 
 BODY = (
     "Short answer.\n\n## First\n\nOne.\n\n## Second\n\nTwo.\n\n## Third\n\nThree, see [fees](article:fees)."

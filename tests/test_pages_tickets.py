@@ -4,7 +4,7 @@ import pytest
 from django.core import mail
 
 from assistant.models import Ticket, TicketMessage, TicketStatus
-from tests.pages import answered, escalated, owns, plain_static, text_of  # noqa: F401
+from tests.pages import answered, escalated, owns, text_of
 
 pytestmark = pytest.mark.django_db
 

@@ -65,7 +65,9 @@ def test_deploy_check_is_silent_with_the_settings_of_the_readme(tmp_path):
 
 def test_every_instance_makes_its_own_secret_key(tmp_path):
     def key(folder):
-        done = _manage(folder, "shell", "-v", "0", "-c", "from django.conf import settings; print(settings.SECRET_KEY)")
+        done = _manage(
+            folder, "shell", "-v", "0", "-c", "from django.conf import settings; print(settings.SECRET_KEY)"
+        )
         return done.stdout.strip().splitlines()[-1]
 
     (tmp_path / "a").mkdir()

@@ -100,7 +100,7 @@ def start_serve(data_dir: Path, port: int) -> Served:
         stderr=subprocess.PIPE,
         text=True,
     )
-    lines = []
+    lines: list[str] = []
     while not lines or not lines[-1].startswith("Ready"):
         lines.append(line_of(process))
     assert any(f":{port}/" in line for line in lines)
@@ -243,7 +243,9 @@ def test_a_killed_vector_server_comes_back_with_everything(served):
     server = next(pid for pid, line in _children(served) if "chroma run" in line)
     os.kill(server, signal.SIGKILL)
     assert served.finds("pademelon")  # by exact search over the vectors in the database
-    address = ownership.read_owner(served.data_dir / "index").address
+    owner = ownership.read_owner(served.data_dir / "index")
+    assert owner is not None
+    address = owner.address
     wait_until(lambda: _heartbeat(address), seconds=30, what="the vector server is back")
     assert manage(served.data_dir, "sync_index", "--check").returncode == 0
 
@@ -266,6 +268,7 @@ def test_a_killed_serve_leaves_nothing_behind_and_the_next_one_takes_over(served
     served.process = again.process
     assert served.finds("pademelon")
     owner = ownership.read_owner(served.data_dir / "index")
+    assert owner is not None
     assert (owner.pid, owner.sweeps) == (again.process.pid, True)
     lines = [line for line in processes_of(served.data_dir) if "chroma run" in line]
     assert len(lines) == 1

@@ -35,7 +35,9 @@ def test_long_prose_is_cut_around_the_sentence_that_names_the_question():
 
 
 def test_a_list_is_taken_whole_even_where_it_is_long():
-    steps = "\n".join(f"{n}. Step {n} of the pause, with some words to make it longer than usual." for n in range(1, 30))
+    steps = "\n".join(
+        f"{n}. Step {n} of the pause, with some words to make it longer than usual." for n in range(1, 30)
+    )
     draft = ExtractiveWriter().write(retrieval("steps of the pause", passage(f"{PROSE}\n\n{steps}")))
     assert draft is not None
     assert draft.text.startswith("1. Step 1") and "29. Step 29" in draft.text
@@ -44,7 +46,11 @@ def test_a_list_is_taken_whole_even_where_it_is_long():
 def test_two_questions_in_one_cite_two_articles():
     first = passage("The pause costs 9 euros a month.", rank=1, article_id=1)
     second = passage(
-        "A lost charger costs 45 euros.", rank=2, article_id=2, title="Lost charger", url="/en/articles/charger/"
+        "A lost charger costs 45 euros.",
+        rank=2,
+        article_id=2,
+        title="Lost charger",
+        url="/en/articles/charger/",
     )
     draft = ExtractiveWriter().write(retrieval("price of a pause and price of a lost charger", first, second))
     assert draft is not None
@@ -110,4 +116,7 @@ def test_chat_writer_that_gives_rubbish_is_unavailable(reply):
 
 def test_chat_writer_with_nothing_supported_gives_no_answer():
     assert _chat({"sentences": []}).write(retrieval("q", passage("text"))) is None
-    assert _chat({"sentences": [_sentence("Invented.", 1, "not there")]}).write(retrieval("q", passage("text"))) is None
+    assert (
+        _chat({"sentences": [_sentence("Invented.", 1, "not there")]}).write(retrieval("q", passage("text")))
+        is None
+    )

@@ -176,8 +176,10 @@ class TicketLinkOutput(serializers.Serializer[Any]):
     reference = serializers.CharField()
     reason = serializers.ChoiceField(choices=TicketReason.choices)
     status = serializers.ChoiceField(choices=TicketStatus.choices)
-    token = serializers.CharField(help_text="For /tickets/<token>/. Keep it secret.")
-    url = serializers.CharField()
+    token = serializers.CharField(
+        required=False, help_text="For /tickets/<token>/. Told to whoever asked, once. Keep it secret."
+    )
+    url = serializers.CharField(required=False)
 
 
 class ClosestOutput(serializers.Serializer[Any]):

@@ -83,7 +83,8 @@ class QuestionsView(ApiView):
             contact_name=values.get("contact_name", ""),
         )
         return Response(
-            _shown(question, request), status=status.HTTP_200_OK if is_repeated else status.HTTP_201_CREATED
+            _shown(question, request, to_asker=True),
+            status=status.HTTP_200_OK if is_repeated else status.HTTP_201_CREATED,
         )
 
 
@@ -302,8 +303,8 @@ def _interface_language() -> str:
     return Language.GERMAN if (get_language() or "").startswith("de") else Language.ENGLISH
 
 
-def _shown(question: Question, request: Request) -> dict[str, Any]:
-    payload = question_payload(question, reader=request.user, request=request._request)
+def _shown(question: Question, request: Request, *, to_asker: bool = False) -> dict[str, Any]:
+    payload = question_payload(question, reader=request.user, request=request._request, to_asker=to_asker)
     return dict(QuestionOutput(payload).data)
 
 

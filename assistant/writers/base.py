@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from knowledge.retrieval import RetrievedPassage, Retrieval
+from knowledge.retrieval import Retrieval, RetrievedPassage
 
 
 class WriterUnavailable(Exception):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.writers.base import Block, Draft, DraftCitation, WriterUnavailable
 from knowledge.plaintext import plain_text
-from knowledge.retrieval import RetrievedPassage, Retrieval
+from knowledge.retrieval import Retrieval, RetrievedPassage
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

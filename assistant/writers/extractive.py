@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from assistant.writers.base import Block, Draft, DraftCitation
 from knowledge.blocks import BlockKind, parse_sections
 from knowledge.plaintext import table_head
-from knowledge.retrieval import RetrievedPassage, Retrieval
+from knowledge.retrieval import Retrieval, RetrievedPassage
 from knowledge.sentences import split_sentences
 from knowledge.text import terms
 

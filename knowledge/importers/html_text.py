@@ -71,7 +71,8 @@ def html_to_markdown(html: str) -> str:
         link_rel=None,
     )
     try:
-        soup = BeautifulSoup(tidy, "html.parser")
+        # In an element of its own, because bare text that looks like an address draws a warning.
+        soup = BeautifulSoup(f"<div>{tidy}</div>", "html.parser")
         _keep_linear(soup)
         for table in soup.find_all("table"):
             _repeat_spanning_cells(table)

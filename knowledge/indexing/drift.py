@@ -191,7 +191,12 @@ def _ask_canaries(store: VectorStore, key: CollectionKey, ids: set[int]) -> Cana
     chosen = random.sample(sorted(ids), min(len(ids), _CANARIES))
     failed = 0
     for part, vectors in _vectors_of(chosen, size=_CANARIES_IN_A_CALL):
-        answers = store.query_many(key, vectors, _CANARY_LIMIT)
+        try:
+            answers = store.query_many(key, vectors, _CANARY_LIMIT)
+        except VectorStoreUnavailable as error:
+            if not error.is_internal:
+                raise
+            return Canaries(len(chosen), len(chosen))  # a graph that cannot even be asked
         failed += sum(not _finds_itself(pk, found) for pk, found in zip(part, answers, strict=True))
     return Canaries(len(chosen), failed)
 

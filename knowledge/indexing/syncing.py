@@ -17,6 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from knowledge.embeddings import EmbedderUnavailable, Recipe, current_recipe, get_embedder
+from knowledge.indexing.embedding import PassageVectors, embed, stored_vectors
 from knowledge.indexing.planning import Plan, PlannedPassage, plan_article, plan_withdrawal
 from knowledge.models import Article, IndexState, Passage, Status
 from knowledge.vectors import CollectionKey, VectorStoreUnavailable, get_store
@@ -24,16 +25,12 @@ from knowledge.vectors import CollectionKey, VectorStoreUnavailable, get_store
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from knowledge.embeddings import SentenceTransformerEmbeddings
-
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 
 _ARTICLES_READ_AT_ONCE = 16
 _PASSAGES_IN_A_BATCH = 128  # about four seconds of embedding on two cores
-_TEXTS_IN_A_CALL = 16  # a customer's question waits for one call at most
-_HASHES_IN_A_QUERY = 500
 _MAX_RESTARTS = 5
 _LONGEST_ERROR = 500  # characters, what the column holds
 
@@ -56,14 +53,6 @@ class _Tally:
 
     def report(self) -> SyncReport:
         return SyncReport(self.articles, self.passages, self.embedded, tuple(self.failed))
-
-
-@dataclass(frozen=True)
-class _Vectors:
-    """Of one passage: float32, little endian, unit length."""
-
-    text: bytes
-    heading: bytes  # of title and heading path alone
 
 
 @dataclass(frozen=True)
@@ -217,18 +206,19 @@ def _parts(plans: Sequence[Plan]) -> Iterable[list[Plan]]:
         yield part
 
 
-def _vectors_for(plans: Sequence[Plan], recipe: Recipe, tally: _Tally) -> tuple[dict[str, _Vectors], int]:
+def _vectors_for(
+    plans: Sequence[Plan], recipe: Recipe, tally: _Tally
+) -> tuple[dict[str, PassageVectors], int]:
     """Vectors by content hash, and how many had to be computed. What was embedded once is looked up."""
     passages = {passage.content_hash: passage for plan in plans for passage in plan.passages}
-    vectors = _stored_vectors(list(passages), recipe)
+    vectors = stored_vectors(list(passages), recipe)
     missing = [passage for content_hash, passage in passages.items() if content_hash not in vectors]
     if not missing:
         return vectors, 0
-    embedder = get_embedder()
     if not connection.in_atomic_block:
         connection.close()  # nobody keeps a connection waiting for a model
     try:
-        vectors.update(_embedded(missing, embedder))
+        vectors.update(embed(missing))
         return vectors, len(missing)
     except RuntimeError:
         log.exception("embedding a batch of %d passages failed; trying article by article", len(missing))
@@ -236,41 +226,14 @@ def _vectors_for(plans: Sequence[Plan], recipe: Recipe, tally: _Tally) -> tuple[
     for plan in plans:
         needed = [passage for passage in plan.passages if passage.content_hash not in vectors]
         try:
-            vectors.update(_embedded(needed, embedder))
+            vectors.update(embed(needed))
             count += len(needed)
         except RuntimeError as error:
             _fail(plan.article_id, plan.fingerprint, error, tally)
     return vectors, count
 
 
-def _stored_vectors(hashes: Sequence[str], recipe: Recipe) -> dict[str, _Vectors]:
-    vectors: dict[str, _Vectors] = {}
-    for start in range(0, len(hashes), _HASHES_IN_A_QUERY):
-        rows = Passage.objects.filter(
-            recipe=recipe.fingerprint, content_hash__in=hashes[start : start + _HASHES_IN_A_QUERY]
-        )
-        for found, text, heading in rows.values_list("content_hash", "vector", "heading_vector"):
-            vectors[found] = _Vectors(bytes(text), bytes(heading))
-    return vectors
-
-
-def _embedded(
-    passages: Sequence[PlannedPassage], embedder: "SentenceTransformerEmbeddings"
-) -> dict[str, _Vectors]:
-    # Neighbours in length share a call, so that short texts are not padded to the longest.
-    texts = {text for passage in passages for text in (passage.embedded, passage.heading)}
-    ordered = sorted(texts, key=lambda text: (len(text), text))
-    known: dict[str, bytes] = {}
-    for start in range(0, len(ordered), _TEXTS_IN_A_CALL):
-        part = ordered[start : start + _TEXTS_IN_A_CALL]
-        rows = embedder.encode_passages(part)
-        known.update((text, np.asarray(row, dtype="<f4").tobytes()) for text, row in zip(part, rows, strict=True))
-    return {
-        passage.content_hash: _Vectors(known[passage.embedded], known[passage.heading]) for passage in passages
-    }
-
-
-def _store(plan: Plan, vectors: dict[str, _Vectors], recipe: Recipe) -> _Stored | None:
+def _store(plan: Plan, vectors: dict[str, PassageVectors], recipe: Recipe) -> _Stored | None:
     """Replaces the article's passages; None where the article is no longer what was planned."""
     with transaction.atomic():
         # The conditional update also takes the row: two syncs of one article come one after the other.
@@ -305,7 +268,7 @@ def _store(plan: Plan, vectors: dict[str, _Vectors], recipe: Recipe) -> _Stored 
         return _Stored(plan, tuple(passage.pk for passage in created), stored_vectors, gone, is_known=False)
 
 
-def _row(plan: Plan, passage: PlannedPassage, vectors: _Vectors, recipe: Recipe) -> Passage:
+def _row(plan: Plan, passage: PlannedPassage, vectors: PassageVectors, recipe: Recipe) -> Passage:
     return Passage(
         article_id=plan.article_id,
         revision=plan.revision,

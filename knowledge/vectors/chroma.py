@@ -129,7 +129,9 @@ def chroma_errors_named(where: str, *, embedded: bool) -> Iterator[None]:
         raise CollectionGone(str(error)) from error
     except InternalError as error:
         # Of an embedded Chroma this is what a folder deleted from under it looks like: opening it anew helps.
-        raise VectorStoreUnavailable(f"Chroma at {where}: {error}", connection_lost=embedded) from error
+        raise VectorStoreUnavailable(
+            f"Chroma at {where}: {error}", connection_lost=embedded, is_internal=True
+        ) from error
     except ChromaError as error:
         raise VectorStoreUnavailable(f"Chroma at {where}: {error}", permanent=True) from error
     except VectorStoreUnavailable:

@@ -13,10 +13,18 @@ _COLLECTION_NAME = re.compile(
 class VectorStoreUnavailable(Exception):
     """The vector index cannot be used now. A retry may help, unless `permanent`."""
 
-    def __init__(self, message: str, *, connection_lost: bool = False, permanent: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        connection_lost: bool = False,
+        permanent: bool = False,
+        is_internal: bool = False,
+    ) -> None:
         super().__init__(message)
         self.connection_lost = connection_lost  # connecting anew may help at once
         self.permanent = permanent  # somebody has to change something first
+        self.is_internal = is_internal  # Chroma was reached and failed: its files may be damaged
 
 
 class IndexFolderOwned(VectorStoreUnavailable):

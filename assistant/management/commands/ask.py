@@ -48,14 +48,16 @@ class Command(BaseCommand):
             except InvalidInput as error:
                 raise CommandError(f"{error.field}: {error.message}", returncode=2) from error
             if options["json"]:
-                self.stdout.write(json.dumps(question_payload(question), ensure_ascii=False, indent=2))
+                self.stdout.write(
+                    json.dumps(question_payload(question, to_asker=True), ensure_ascii=False, indent=2)
+                )
             else:
                 print_question(question, self.stdout, self.style)
 
 
 def print_question(question: Question, out: OutputWrapper, style: Style) -> None:
     """A question and what became of it, for people at a terminal."""
-    payload = question_payload(question)
+    payload = question_payload(question, to_asker=True)
     confidence = payload["confidence"]
     out.write(style.MIGRATE_HEADING(f"? {question.text}"))
     if payload["answer"] is not None:

@@ -4,6 +4,8 @@ import json
 import os
 import platform
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,41 +50,41 @@ class Command(BaseCommand):
             _decide(question)
         parts: dict[str, list[float]] = {"embedding": [], "retrieval": [], "decision": []}
         embedder = get_embedder()
-        for _round in range(options["rounds"]):
-            for question in tqdm(questions, disable=options["json"], unit="q"):
-                parts["embedding"].append(_timed(lambda: embedder.encode_question(question.text)))  # noqa: B023
-                parts["retrieval"].append(
-                    _timed(lambda: retrieve(question.text, language=question.language))  # noqa: B023
-                )
-                parts["decision"].append(_timed(lambda: _decide(question)))  # noqa: B023
-        figures = {
-            "passages": Passage.objects.count(),
-            "questions": len(parts["decision"]),
-            "cpu_count": os.cpu_count(),
-            "python": platform.python_version(),
-            "ms": {
-                name: {
-                    "p50": round(float(np.percentile(times, 50)), 1),
-                    "p95": round(float(np.percentile(times, 95)), 1),
-                }
-                for name, times in parts.items()
-            },
+        for question in tqdm(questions * options["rounds"], disable=options["json"], unit="q"):
+            calls: dict[str, Callable[[], object]] = {
+                "embedding": partial(embedder.encode_question, question.text),
+                "retrieval": partial(retrieve, question.text, language=question.language),
+                "decision": partial(_decide, question),
+            }
+            for name, call in calls.items():
+                embedder.forget_questions()
+                started = time.perf_counter()
+                call()
+                parts[name].append((time.perf_counter() - started) * 1000)
+        times = {
+            name: {
+                "p50": round(float(np.percentile(taken, 50)), 1),
+                "p95": round(float(np.percentile(taken, 95)), 1),
+            }
+            for name, taken in parts.items()
         }
+        passages = Passage.objects.count()
         if options["json"]:
+            figures = {
+                "passages": passages,
+                "questions": len(parts["decision"]),
+                "cpu_count": os.cpu_count(),
+                "python": platform.python_version(),
+                "ms": times,
+            }
             self.stdout.write(json.dumps(figures, indent=2))
             return
         self.stdout.write(
-            f"{figures['passages']} passages, {figures['questions']} warm questions, {os.cpu_count()} cores"
+            f"{passages} passages, {len(parts['decision'])} warm questions, {os.cpu_count()} cores"
         )
-        for name, entry in figures["ms"].items():
+        for name, entry in times.items():
             self.stdout.write(f"  {name:<10} p50 {entry['p50']:>7.1f} ms   p95 {entry['p95']:>7.1f} ms")
 
 
 def _decide(question: LabelledQuestion) -> None:
     decide(Inquiry(text=question.text, language=question.language, history=question.history))
-
-
-def _timed(call: Any) -> float:
-    started = time.perf_counter()
-    call()
-    return (time.perf_counter() - started) * 1000

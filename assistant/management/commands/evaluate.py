@@ -26,6 +26,11 @@ class Command(BaseCommand):
             action="store_true",
             help="Hide each question's gold articles: then the right thing is to decline.",
         )
+        parser.add_argument(
+            "--own-language",
+            action="store_true",
+            help="Only articles in the question's own language may answer.",
+        )
         parser.add_argument("--json", action="store_true", help="Print the figures as JSON.")
         parser.add_argument(
             "--signals-out",
@@ -45,6 +50,7 @@ class Command(BaseCommand):
         report = evaluate(
             questions,
             hide_gold=options["hide_gold"],
+            own_language_only=options["own_language"],
             progress=lambda items: tqdm(items, desc="questions", unit="q", disable=silent),
         )
         report.left_out = left_out
@@ -73,7 +79,9 @@ class Command(BaseCommand):
                 )
             )
             for part in ("retrieval", "answering", "confidence", "latency_ms"):
-                shown = ", ".join(f"{key} {'–' if value is None else value}" for key, value in group[part].items())
+                shown = ", ".join(
+                    f"{key} {'–' if value is None else value}" for key, value in group[part].items()
+                )
                 self.stdout.write(f"  {part}: {shown}")
         for key in ("left_out", "unmatched_gold"):
             if figures[key]:

@@ -27,7 +27,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("rows", nargs="+", type=Path, help="JSONL files of signals.")
         parser.add_argument("--max-risk", type=float, default=0.1, help="Share wrong among answered (0.1).")
-        parser.add_argument("--high-risk", type=float, default=0.03, help="The same for the level 'high' (0.03).")
+        parser.add_argument(
+            "--high-risk", type=float, default=0.03, help="The same for the level 'high' (0.03)."
+        )
         parser.add_argument("--out", type=Path, default=DEFAULT_FILE, help="Where to write the model.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,7 +45,9 @@ class Command(BaseCommand):
         held_out = np.zeros(len(rows))
         for name in np.unique(sets):
             mine = sets == name
-            held_out[mine] = _Fit(matrix[~mine], right[~mine], _equal_weights(sets[~mine])).score(matrix[mine])
+            held_out[mine] = _Fit(matrix[~mine], right[~mine], _equal_weights(sets[~mine])).score(
+                matrix[mine]
+            )
         final = _Fit(matrix, right, weights)
         threshold = _threshold(held_out, right, weights, options["max_risk"])
         high = max(threshold, _threshold(held_out, right, weights, options["high_risk"]))
@@ -112,7 +116,9 @@ def _read(path: Path) -> list[dict[str, Any]]:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         return [row for row in rows if row["signals"] and isinstance(row["right"], bool) and row["set"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"{path}: no file of signals as `evaluate --signals-out` writes it ({error}).") from error
+        raise CommandError(
+            f"{path}: no file of signals as `evaluate --signals-out` writes it ({error})."
+        ) from error
 
 
 def _equal_weights(sets: Any) -> Any:
@@ -127,7 +133,9 @@ def _threshold(scores: Any, right: Any, weights: Any, max_risk: float) -> float:
     wrong = np.cumsum((weights * ~right)[order]) / np.cumsum(weights[order])
     within = np.flatnonzero(wrong <= max_risk)
     if len(within) == 0:
-        raise CommandError(f"No threshold keeps the risk within {max_risk}; more or better labels are needed.")
+        raise CommandError(
+            f"No threshold keeps the risk within {max_risk}; more or better labels are needed."
+        )
     return float(scores[order][within[-1]])
 
 

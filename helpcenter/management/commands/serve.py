@@ -53,7 +53,7 @@ class Command(BaseCommand):
             help="requests answered at the same time; default: 8",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+    def handle(self, *args: Any, **options: Any) -> None:
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise CommandError(_("The database is not up to date; run `manage.py migrate` first."))
