@@ -7,7 +7,7 @@ SERVE ?= 1
 PORT ?= 8000
 # The demo has a folder of its own: `make serve` and production never mix with it.
 DEMO_DIR ?= var/demo
-XDIST ?= -n auto
+XDIST ?= -n auto --dist loadgroup
 
 .PHONY: demo test test-services check serve lock messages bench quality signals fit clean
 

@@ -5,6 +5,8 @@ They are a start, not a policy: a group that exists is left as its administrator
 
 from typing import Any, Final
 
+from django.apps import apps
+from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
@@ -34,6 +36,9 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
 
 def ensure_groups(**_signal: Any) -> None:
     """Creates what is missing. Safe to repeat, and to connect to post_migrate."""
+    for label in ("assistant", "knowledge"):
+        # Django makes permissions by a receiver of the same signal; whose turn comes first is an accident.
+        create_permissions(apps.get_app_config(label), verbosity=0)
     for name, permissions in ROLES.items():
         group, is_new = Group.objects.get_or_create(name=name)
         if is_new:

@@ -22,12 +22,17 @@ if TYPE_CHECKING:
     from knowledge.retrieval import Retrieval, RetrievedPassage
 
 
+# BM25 grows with the log of the corpus size. What is learned from one help center has to hold in a smaller one,
+# so values are stated as if the rarest word weighed this much (about 200 passages).
+_REFERENCE_IDF = 6.0
+
+
 @dataclass(frozen=True, slots=True)
 class Signals:
     """About the best article: the one of the passage that was ranked first."""
 
     cosine: float  # -1..1, of its passage nearest to the question; 0 without vectors
-    bm25: float  # >= 0, natural log of 1 + BM25 of its passage with the most words in common; 0 without any
+    bm25: float  # >= 0, log of 1 + BM25 of its passage with the most words in common, at a reference corpus size
     coverage: float  # 0..1, share of the question's distinct terms that the first passage holds
     joint: float  # -1..1, cosine times coverage: near in meaning and in words at once
     known: float  # 0..1, share of the question's terms, weighted by rarity, that any article holds
@@ -54,7 +59,7 @@ def compute_signals(retrieval: Retrieval) -> Signals:
     known = sum(term.weight * term.idf for term in terms if term.is_known)
     return Signals(
         cosine=cosine,
-        bm25=math.log1p(max(bm25, 0.0)),
+        bm25=math.log1p(max(bm25, 0.0) * _REFERENCE_IDF / lexical.highest_idf),
         coverage=coverage,
         joint=cosine * coverage,
         known=known / mass if mass > 0 else 0.0,

@@ -30,7 +30,7 @@ def mail_leaves_the_machine(app_configs: Sequence[AppConfig] | None, **kwargs: A
         return [
             Warning(
                 "EMAIL_URL is not set: customers receive no e-mail, messages are written to files.",
-                hint="Set EMAIL_URL, for example EMAIL_URL=smtp+tls://user:password@mail.example.org:587.",
+                hint="Set EMAIL_URL, for example EMAIL_URL=submission://user:password@mail.example.org:587.",
                 id="helpcenter.W001",
             )
         ]

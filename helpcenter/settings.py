@@ -137,6 +137,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+    # A file, not memory: threads of a test then meet the same locks as in production.
+    DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 0, "max_size": 8, "timeout": 5}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -158,7 +160,8 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-LOGIN_URL = "admin:login"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "home"
 SIMPLE_HISTORY_HISTORY_ID_USE_UUID = False
 
 # --- the index --------------------------------------------------------------------------------------
@@ -203,6 +206,11 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 
 # --- e-mail: unset, messages are written to files under DATA_DIR, so that none is lost ----------------
 _email = _read("dj_email_url", "EMAIL_URL", "file://")
+if "EMAIL_BACKEND" not in _email:
+    raise ImproperlyConfigured(
+        "EMAIL_URL: unknown scheme. Allowed: submission://user:password@host:587 (STARTTLS), "
+        "smtps://user:password@host:465, smtp://host:25, file:// (written to DATA_DIR/mail), consolemail://."
+    )
 for _name, _value in _email.items():
     globals()[_name] = _value
 if EMAIL_BACKEND.endswith("filebased.EmailBackend"):  # type: ignore[name-defined]  # noqa: F821

@@ -15,6 +15,7 @@ from typing import IO
 
 _CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL}  # return codes
 _QUICK_SECONDS = 10.0  # a child that ends sooner than this counts as failing
+_FIRST_PAUSE_SECONDS = 0.25  # doubled with every failure
 _MAX_PAUSE_SECONDS = 30.0
 _MAX_FAILURES = 6
 _LAUNCHER = """\
@@ -55,6 +56,11 @@ class Child:
         self._next_start = 0.0
 
     @property
+    def pid(self) -> int:
+        """0 before the first start and after `stop`."""
+        return self._process.pid if self._process is not None else 0
+
+    @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -86,7 +92,7 @@ class Child:
                 raise ChildKeepsFailingError(
                     f"{self.name} ended {self.failures} times right after its start; giving up."
                 )
-            self._next_start = now + min(0.25 * 2 ** (self.failures - 1), _MAX_PAUSE_SECONDS)
+            self._next_start = now + min(_FIRST_PAUSE_SECONDS * 2 ** (self.failures - 1), _MAX_PAUSE_SECONDS)
         if now < self._next_start:
             return False
         self.start()

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 _held: ContextVar[bool] = ContextVar("bell_held", default=False)
 _sweeps_here = False
+_LONG_TEXT = 30_000  # characters; about three seconds of embedding
 
 
 @contextlib.contextmanager
@@ -60,8 +61,11 @@ def sweeper_elsewhere() -> ownership.Owner | None:
 
 
 def _after_save(instance: Any, raw: bool = False, **_kwargs: Any) -> None:
-    if not _held.get() and not raw:
-        transaction.on_commit(partial(_ring_for_article, instance.pk), robust=True)
+    if _held.get() or raw:
+        return
+    if _sweeps_here and len(instance.body) > _LONG_TEXT:
+        return  # the sweep is a moment away, and nobody waits for a long text to be embedded
+    transaction.on_commit(partial(_ring_for_article, instance.pk), robust=True)
 
 
 def _before_delete(instance: Any, **_kwargs: Any) -> None:

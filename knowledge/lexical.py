@@ -136,6 +136,11 @@ class LexicalIndex:
             for term, weight in self._weights(question).items()
         ]
 
+    @property
+    def highest_idf(self) -> float:
+        """Of a term that no passage holds; grows with the size of the corpus, and BM25 with it."""
+        return float(np.log(1.0 + (len(self) + 0.5) / 0.5))
+
     def idf(self, term: str) -> float:
         """Robertson-Sparck Jones idf, never negative; highest for a term seen nowhere."""
         column = self._terms.get(term)

@@ -227,13 +227,13 @@ class Article(models.Model):
 
 
 class PassageQuerySet(models.QuerySet["Passage"]):
+    def current(self) -> Self:
+        """Of published articles, as they read now."""
+        return self.filter(article__status=Status.PUBLISHED, revision=F("article__revision"))
+
     def answerable_for(self, user: Reader) -> Self:
         """The gate: passages of published articles that `user` may read, of the current revision only."""
-        return self.filter(
-            article__status=Status.PUBLISHED,
-            article__audience__in=audiences_for(user),
-            revision=F("article__revision"),
-        )
+        return self.current().filter(article__audience__in=audiences_for(user))
 
 
 class Passage(models.Model):

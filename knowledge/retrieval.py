@@ -46,6 +46,7 @@ class RetrievedPassage:
     bm25: float | None  # >= 0; None when the word index did not hold it yet
     fused: float  # orders the passages; never a threshold
     is_other_language: bool = False  # the article is not in the question's language
+    heading_cosine: float | None = None  # -1..1, of title and heading path alone
     preface: str = ""  # what the passage needs in front to be read (a table's header row); not part of it
 
 
@@ -165,6 +166,7 @@ def _retrieved(
         bm25=candidate.bm25,
         fused=fused,
         is_other_language=candidate.is_other_language,
+        heading_cosine=candidate.heading_cosine,
         preface=row.preface,
     )
 
@@ -197,9 +199,9 @@ def _nearest_exact(
 ) -> list[int]:
     """The same answer from the vectors in the database: slower by the size of the table, but always there."""
     rows = list(
-        Passage.objects.filter(
-            recipe=recipe, article__language=language, article__audience__in=list(audiences)
-        ).values_list("pk", "vector")
+        Passage.objects.current()
+        .filter(recipe=recipe, article__language=language, article__audience__in=list(audiences))
+        .values_list("pk", "vector")
     )
     if not rows:
         return []
@@ -214,7 +216,7 @@ def _cosines(vector: "NDArray[np.float32] | None", stored: Sequence[bytes]) -> l
 
 
 def _passages_of(article_ids: Collection[int]) -> int:
-    return Passage.objects.filter(article_id__in=article_ids).count() if article_ids else 0
+    return Passage.objects.current().filter(article_id__in=article_ids).count() if article_ids else 0
 
 
 _lexical: dict[tuple[Any, ...], tuple[int, LexicalIndex]] = {}
@@ -230,7 +232,8 @@ def _lexical_index(audiences: tuple[str, ...], language: str, recipe: str) -> Le
         if known is not None and known[0] == version:
             return known[1]
         rows = (
-            Passage.objects.filter(recipe=recipe, article__language=language, article__audience__in=audiences)
+            Passage.objects.current()
+            .filter(recipe=recipe, article__language=language, article__audience__in=audiences)
             .order_by("pk")
             .values_list("pk", "article_id", "article__title", "heading_path", "preface", "text")
         )

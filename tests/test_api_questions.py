@@ -69,7 +69,9 @@ def test_a_question_becomes_a_row_and_the_payload(client, make_article):
     assert question.channel == "api"
     assert str(question.public_id) == response.json()["id"]
     request = response.wsgi_request
-    assert response.json() == json.loads(json.dumps(question_payload(question, request=request)))
+    assert response.json() == json.loads(
+        json.dumps(question_payload(question, request=request, to_asker=True))
+    )
 
 
 def test_nothing_found_opens_a_ticket_and_contact_completes_it_at_once(
@@ -136,11 +138,13 @@ def test_an_unknown_conversation_is_named(client):
     assert not Question.objects.exists()
 
 
-def test_reading_it_again_gives_the_same(client):
+def test_reading_it_again_gives_the_same_but_no_way_into_the_ticket(client):
     asked = ask(client).json()
     response = client.get(f"{QUESTIONS}{asked['id']}/")
     assert response.status_code == 200
+    secret = {key: asked["ticket"].pop(key) for key in ("token", "url")}
     assert response.json() == asked
+    assert secret["token"] not in response.content.decode()
 
 
 def test_an_unknown_id_is_not_found(client):

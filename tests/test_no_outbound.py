@@ -109,7 +109,7 @@ def test_the_guard_sees_what_it_is_there_for(tmp_path):
 
 def test_importing_indexing_and_asking_stay_on_this_machine(guarded):
     assert "1 passage indexed" in guarded.run("import_articles", str(guarded.folder / "content"), "--publish")
-    assert "three months" in guarded.run("ask", "How long can I pause my subscription?", "--json")
+    assert "three months" in guarded.run("ask", "Can I pause my subscription for three months?", "--json")
     assert guarded.outbound() == []
 
 

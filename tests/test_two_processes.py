@@ -68,6 +68,9 @@ print(time.time(), "torch" in sys.modules, flush=True)
 """
 
 
+pytestmark = pytest.mark.xdist_group("serve")  # one serve for all, not one for each worker
+
+
 @dataclass
 class Served:
     data_dir: Path
@@ -200,6 +203,8 @@ def test_a_ring_that_the_broker_never_heard_is_made_up_for(served):
 
 
 def test_the_index_agrees_with_the_database_for_another_process(served):
+    moment, _loaded, _err = served.edit("agreed", "dunnart")
+    served.wait_until_found("dunnart", since=moment)
     result = manage(served.data_dir, "sync_index", "--check", "--json")
     report = json.loads(result.stdout)
     assert result.returncode == 0, result.stdout
@@ -251,8 +256,10 @@ def test_a_killed_vector_server_comes_back_with_everything(served):
 
 
 def test_a_deleted_index_folder_is_filled_again(served):
+    moment, _loaded, _err = served.edit("deleted", "potoroo")
+    served.wait_until_found("potoroo", since=moment)
     shutil.rmtree(served.data_dir / "index")
-    assert served.finds("pademelon")
+    assert served.finds("potoroo")
     wait_until(
         lambda: manage(served.data_dir, "sync_index", "--check").returncode == 0,
         seconds=30,
@@ -261,12 +268,13 @@ def test_a_deleted_index_folder_is_filled_again(served):
 
 
 def test_a_killed_serve_leaves_nothing_behind_and_the_next_one_takes_over(served):
-    """The last of this file: it replaces the served process that the others used."""
+    moment, _loaded, _err = served.edit("taken-over", "bettong")
+    served.wait_until_found("bettong", since=moment)
     served.process.kill()
     served.process.wait()
     again = start_serve(served.data_dir, served.port)
     served.process = again.process
-    assert served.finds("pademelon")
+    assert served.finds("bettong")
     owner = ownership.read_owner(served.data_dir / "index")
     assert owner is not None
     assert (owner.pid, owner.sweeps) == (again.process.pid, True)

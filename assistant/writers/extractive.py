@@ -66,10 +66,11 @@ class ExtractiveWriter:
 
 
 def _term_weights(retrieval: Retrieval) -> dict[str, float]:
-    """What each term of the question is worth: rare terms say more (idf)."""
-    if retrieval.article_language == retrieval.question_language:
-        return {term.term: term.weight * term.idf for term in retrieval.lexical.terms(retrieval.question)}
-    return {}
+    """What each term of the question that any article holds is worth: rare terms say more (idf)."""
+    if retrieval.article_language != retrieval.question_language:
+        return {}
+    terms_asked = retrieval.lexical.terms(retrieval.question)
+    return {term.term: term.weight * term.idf for term in terms_asked if term.is_known}
 
 
 def _adds_enough(passage: RetrievedPassage, weights: dict[str, float], covered: set[str]) -> bool:

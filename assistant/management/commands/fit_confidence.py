@@ -26,10 +26,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("rows", nargs="+", type=Path, help="JSONL files of signals.")
-        parser.add_argument("--max-risk", type=float, default=0.1, help="Share wrong among answered (0.1).")
-        parser.add_argument(
-            "--high-risk", type=float, default=0.03, help="The same for the level 'high' (0.03)."
-        )
+        parser.add_argument("--max-risk", type=float, default=0.25, help="Share wrong among answered (0.25).")
+        parser.add_argument("--high-risk", type=float, default=0.1, help="The same for the level high (0.1).")
         parser.add_argument("--out", type=Path, default=DEFAULT_FILE, help="Where to write the model.")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,5 +1,7 @@
 """Everything a stranger needs to see the product work: `make demo` calls this."""
 
+import os
+import sys
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +18,7 @@ CONTENT = settings.BASE_DIR / "knowledge" / "demo"
 PASSWORD = "havelrad-demo"  # noqa: S105  (printed on screen; the demo has a database of its own)
 SAMPLE_QUESTIONS = (
     ("en", "What happens if my payment fails?"),
-    ("de", "Mein Rad wurde geklaut, was muss ich jetzt machen?"),
+    ("de", "Wie kann ich mein Abo kündigen?"),
     ("en", "Do you also rent out camper vans for the summer holidays?"),
 )
 
@@ -52,10 +54,13 @@ class Command(BaseCommand):
         base = f"http://{options['host']}:{options['port']}"
         self.stdout.write(
             f"\nHelp center  {base}/\nAdmin        {base}/admin/   (admin, editor or support; "
-            f"password {PASSWORD})\nCustomer     {base}/admin/login/ is for staff; sign in as `customer` there to "
-            f"see signed-in articles\nAPI          {base}/api/v1/docs/\n"
+            f"password {PASSWORD})\nCustomer     {base}/en/login/   (customer, the same password)\n"
+            f"API          {base}/api/v1/docs/\n"
         )
-        call_command("serve", host=options["host"], port=options["port"])
+        self.stdout.flush()
+        # Not called in here: this process holds the model and the index folder, and serving needs neither.
+        serve = ["manage.py", "serve", "--host", options["host"], "--port", str(options["port"])]
+        os.execv(sys.executable, [sys.executable, *serve])  # noqa: S606
 
     def _make_logins(self) -> None:
         for name, is_staff, is_superuser, group in (

@@ -162,14 +162,16 @@ class Command(BaseCommand):
     def _print_sync(self, synced: SyncReport, repaired: RepairReport | None) -> None:
         self.stdout.write(
             _(
-                "%(articles)d articles brought up to date: %(passages)d passages, %(embedded)d of them newly "
-                "embedded."
+                "Articles brought up to date: %(articles)d (passages: %(passages)d, newly embedded: "
+                "%(embedded)d)."
             )
             % asdict(synced)
         )
         if repaired is not None and not repaired.is_empty:
             self.stdout.write(
-                _("Repaired: %(added)d passages added, %(removed)d removed, collections made anew: %(names)s")
+                _(
+                    "Repaired: passages added: %(added)d, removed: %(removed)d, collections made anew: %(names)s"
+                )
                 % {
                     "added": repaired.added,
                     "removed": repaired.removed,
