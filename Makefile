@@ -23,6 +23,7 @@ $(VENV)/dev: requirements-dev.txt $(VENV)/runtime
 
 demo: export DATA_DIR := $(DEMO_DIR)
 demo: export SITE_NAME := Havelrad
+demo: export SITE_URL := http://localhost:$(PORT)
 demo: $(VENV)/runtime  ## set up, import the demo help center, ask three questions, serve
 	@$(MANAGE) demo --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
 
@@ -61,8 +62,9 @@ lock: $(VENV)/dev  ## resolve pyproject.toml anew into requirements.txt and requ
 	@$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-find-links --no-emit-index-url --no-header --no-annotate --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
 	@sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.txt requirements-dev.txt
 
-bench: export DATA_DIR := $(shell mktemp -d)
+bench: export DATA_DIR := var/bench
 bench: $(VENV)/runtime  ## what one warm question costs at 5 000 and 20 000 passages
+	@rm -rf var/bench
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) import_articles knowledge/demo --publish --source demo
 	@$(MANAGE) benchmark --passages 5000

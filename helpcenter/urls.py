@@ -3,6 +3,7 @@
 "/" has no view on purpose: LocaleMiddleware redirects it to the visitor's language (cookie, then browser).
 """
 
+from django.conf import settings
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
@@ -20,7 +21,7 @@ urlpatterns = [
     path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
     path("api/v1/", include("assistant.api.urls")),
     *i18n_patterns(
-        path("login/", LoginView.as_view(), name="login"),
+        path("login/", LoginView.as_view(extra_context={"site_name": settings.SITE_NAME}), name="login"),
         path("logout/", LogoutView.as_view(), name="logout"),
         path("", include("knowledge.urls")),
         path("", include("assistant.urls")),

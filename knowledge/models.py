@@ -6,7 +6,7 @@ is the one gate that decides who may read what. Nothing here knows about vectors
 """
 
 import hashlib
-import uuid
+from collections.abc import Collection
 from typing import Any, Self, TypeAlias
 
 from django.conf import settings
@@ -231,9 +231,31 @@ class PassageQuerySet(models.QuerySet["Passage"]):
         """Of published articles, as they read now."""
         return self.filter(article__status=Status.PUBLISHED, revision=F("article__revision"))
 
-    def answerable_for(self, user: Reader) -> Self:
-        """The gate: passages of published articles that `user` may read, of the current revision only."""
-        return self.current().filter(article__audience__in=audiences_for(user))
+    def answerable_by_id(
+        self, passage_ids: Collection[int], user: Reader, *, language: str
+    ) -> "dict[int, Passage]":
+        """The gate: which of these are of published articles that `user` may read, of the current revision.
+
+        Their articles (without bodies) come with them.
+
+        Two queries by primary key: SQLite plans the join from the side of the articles, which took 40 ms at
+        20 000 passages. The articles are read last, so what is withdrawn in between is out.
+        """
+        passages = self.in_bulk(list(passage_ids))
+        articles = (
+            Article.objects.published()
+            .visible_to(user)
+            .filter(language=language)
+            .defer("body")
+            .in_bulk({passage.article_id for passage in passages.values()})
+        )
+        answerable = {}
+        for pk, passage in passages.items():
+            article = articles.get(passage.article_id)
+            if article is not None and article.revision == passage.revision:
+                passage.article = article
+                answerable[pk] = passage
+        return answerable
 
 
 class Passage(models.Model):
@@ -286,10 +308,6 @@ class IndexState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.embedder} ({self.recipe[:8]})"
-
-
-def new_translation_group() -> str:
-    return uuid.uuid4().hex
 
 
 def _sha256(*parts: str) -> str:

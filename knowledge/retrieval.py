@@ -1,7 +1,7 @@
 """Finds the passages that may answer a question: both retrievers propose, the gate decides, fusion orders.
 
-Whatever an index returns, one database query decides which passages take part (published, allowed to this
-reader, current revision). Vectors for the final cosine come from that same query, so a Chroma that is behind,
+Whatever an index returns, the database decides which passages take part (published, allowed to this reader,
+current revision). Vectors for the final cosine come from that same query, so a Chroma that is behind,
 damaged or down can cost a candidate but never show a wrong one. Does not decide whether the best is good enough.
 """
 
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 POOL = 60  # candidates asked of each retriever
 PASSAGES = 12  # passages that leave here
+ENOUGH_RESULTS = 3  # in the reader's language; with fewer, a search looks into the other one
 SEARCH_TAIL = 0.5  # share of the best ranking value below which a search result only adds length
 
 
@@ -89,14 +90,8 @@ def retrieve(
         proposed.update(_nearest(vector, audiences, article_language, recipe, room))
     proposed.update(passage_id for passage_id, _bm25 in lexical.search(question, room))
 
-    rows = {
-        row.pk: row
-        for row in Passage.objects.answerable_for(user)
-        .filter(pk__in=proposed, recipe=recipe, article__language=article_language)
-        .exclude(article_id__in=excluded_article_ids)
-        .select_related("article")
-        .defer("article__body")
-    }
+    candidates_stored = Passage.objects.filter(recipe=recipe).exclude(article_id__in=excluded_article_ids)
+    rows = candidates_stored.answerable_by_id(proposed, user, language=article_language)
     ids = sorted(rows)
     cosines = _cosines(vector, [bytes(rows[passage_id].vector) for passage_id in ids])
     headings = _cosines(vector, [bytes(rows[passage_id].heading_vector) for passage_id in ids])
@@ -130,9 +125,14 @@ def retrieve(
 def search_articles(
     query: str, *, language: str, user: Reader = None, limit: int = 20
 ) -> list[tuple[Article, RetrievedPassage]]:
-    """Articles for a search box, best first, each with its best passage; own language first, then the others."""
+    """Articles for a search box, best first, each with its best passage.
+
+    Those in another language follow only where the reader's own has next to nothing.
+    """
     found: dict[int, RetrievedPassage] = {}
     for article_language in [language, *(code for code in Language.values if code != language)]:
+        if len(found) >= ENOUGH_RESULTS:
+            break
         retrieval = retrieve(
             query, language=language, article_language=article_language, user=user, limit=POOL
         )

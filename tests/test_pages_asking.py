@@ -13,7 +13,9 @@ pytestmark = pytest.mark.django_db
 
 def _form(client, path="/en/ask/"):
     html = client.get(path).content.decode()
-    return re.search(r'name="idempotency_key" value="(\w+)"', html)[1]
+    found = re.search(r'name="idempotency_key" value="(\w+)"', html)
+    assert found is not None
+    return found[1]
 
 
 def test_a_question_is_answered_at_an_address_of_its_own(client, make_article):

@@ -16,6 +16,8 @@ import pytest
 import redis
 from django.conf import settings
 
+from tests.conftest import is_listening
+
 pytestmark = pytest.mark.services
 
 BIN = Path(sys.executable).parent
@@ -108,12 +110,7 @@ def environment(database: str, tmp_path: Path) -> Iterator[dict[str, str]]:
     ]
     log = tmp_path / "chroma.log"
     with _process(chroma, values, log):
-        _wait(
-            lambda: socket.create_connection(("127.0.0.1", port), 1).close() is None,
-            30,
-            "no Chroma server",
-            log,
-        )
+        _wait(lambda: is_listening(port), 30, "no Chroma server", log)
         yield values
 
 

@@ -50,7 +50,7 @@ class Command(BaseCommand):
             _decide(question)
         parts: dict[str, list[float]] = {"embedding": [], "retrieval": [], "decision": []}
         embedder = get_embedder()
-        for question in tqdm(questions * options["rounds"], disable=options["json"], unit="q"):
+        for question in tqdm(questions * options["rounds"], disable=options["json"] or None, unit="q"):
             calls: dict[str, Callable[[], object]] = {
                 "embedding": partial(embedder.encode_question, question.text),
                 "retrieval": partial(retrieve, question.text, language=question.language),

@@ -46,12 +46,11 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if not questions:
             raise CommandError(f"{options['questions']}: no question is left to run.")
-        silent = options["json"] and not self.stderr.isatty()
         report = evaluate(
             questions,
             hide_gold=options["hide_gold"],
             own_language_only=options["own_language"],
-            progress=lambda items: tqdm(items, desc="questions", unit="q", disable=silent),
+            progress=lambda items: tqdm(items, desc="questions", unit="q", disable=None),
         )
         report.left_out = left_out
         gold_wanted = any(one.gold for one in questions) and not options["hide_gold"]

@@ -51,11 +51,8 @@ class Command(BaseCommand):
         if options["no_serve"]:
             self.stdout.write("\nReady. `make demo` serves it, `make demo SERVE=0` stops here.")
             return
-        base = f"http://{options['host']}:{options['port']}"
         self.stdout.write(
-            f"\nHelp center  {base}/\nAdmin        {base}/admin/   (admin, editor or support; "
-            f"password {PASSWORD})\nCustomer     {base}/en/login/   (customer, the same password)\n"
-            f"API          {base}/api/v1/docs/\n"
+            f"\nLogins for the admin: admin, editor, support. For customers: customer. Password: {PASSWORD}\n"
         )
         self.stdout.flush()
         # Not called in here: this process holds the model and the index folder, and serving needs neither.
