@@ -16,13 +16,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from assistant import mail
-from assistant.asking import Decision, Inquiry, decide
+from assistant.asking import Inquiry, decide
 from assistant.models import (
     MAX_DETAIL_LENGTH,
-    Answer,
     Channel,
-    Citation,
-    ConsideredPassage,
     Conversation,
     Feedback,
     FeedbackReason,
@@ -34,6 +31,7 @@ from assistant.models import (
     TicketReason,
     TicketStatus,
 )
+from assistant.recording import claim, escalate, publish_answer, store_considered
 from assistant.validation import (
     InvalidInput,
     clean_email,
@@ -42,7 +40,6 @@ from assistant.validation import (
     clean_question_text,
     clean_text,
 )
-from knowledge.embeddings import current_recipe
 from knowledge.language import detect_language
 from knowledge.models import Language, Reader
 
@@ -114,13 +111,13 @@ def settle_question(*, question: Question, contact_email: str = "", contact_name
     )
     elapsed_ms = round((time.perf_counter() - started) * 1000)
     with transaction.atomic():
-        if _claim(question, decision, elapsed_ms):
-            _store_considered(question, decision)
+        if claim(question, decision, elapsed_ms):
+            store_considered(question, decision)
             if decision.draft is not None:
-                _publish_answer(question, decision)
+                publish_answer(question, decision)
             else:
                 assert decision.reason is not None
-                _escalate(question, decision.reason, contact_email=contact_email, contact_name=contact_name)
+                escalate(question, decision.reason, contact_email=contact_email, contact_name=contact_name)
     log.info("question %s %s in %d ms", question.public_id, question.status, elapsed_ms)
     return Question.objects.select_related("answer", "ticket").get(pk=question.pk)
 
@@ -308,88 +305,6 @@ def _same_request(ticket: Ticket, request_hash: str) -> Ticket:
     if ticket.request_hash != request_hash:
         raise IdempotencyConflict
     return ticket
-
-
-def _claim(question: Question, decision: Decision, elapsed_ms: int) -> bool:
-    """Takes the right to store the outcome; False where another process was faster."""
-    confidence = decision.confidence
-    status = QuestionStatus.ANSWERED if decision.draft is not None else QuestionStatus.ESCALATED
-    claimed = Question.objects.filter(pk=question.pk, status=QuestionStatus.RECEIVED).update(
-        status=status,
-        confidence_score=confidence.score,
-        confidence_threshold=confidence.threshold,
-        confidence_level=confidence.level,
-        confidence_signals=confidence.signals,
-        calibrated=confidence.calibrated,
-        calibration=confidence.calibration,
-        recipe=current_recipe().fingerprint,
-        elapsed_ms=elapsed_ms,
-    )
-    question.status = status
-    return claimed == 1
-
-
-def _store_considered(question: Question, decision: Decision) -> None:
-    ConsideredPassage.objects.bulk_create(
-        ConsideredPassage(
-            question=question,
-            rank=passage.rank,
-            article_id=passage.article_id,
-            article_revision=passage.revision,
-            title=passage.title,
-            heading_path=list(passage.heading_path),
-            text=passage.text,
-            cosine=passage.cosine,
-            bm25=passage.bm25,
-            fused=passage.fused,
-        )
-        for passage in decision.passages
-    )
-
-
-def _publish_answer(question: Question, decision: Decision) -> None:
-    draft = decision.draft
-    assert draft is not None
-    answer = Answer.objects.create(
-        question=question,
-        text=draft.text,
-        blocks=[{"text": block.text, "citations": list(block.citations)} for block in draft.blocks],
-        writer=draft.writer,
-        language=decision.retrieval.article_language,
-    )
-    Citation.objects.bulk_create(
-        Citation(
-            answer=answer,
-            number=citation.number,
-            article_id=citation.passage.article_id,
-            article_revision=citation.passage.revision,
-            passage_id=citation.passage.passage_id,
-            title=citation.passage.title,
-            heading_path=list(citation.passage.heading_path),
-            url=citation.passage.url,
-            quote=citation.quote,
-            start=citation.start,
-            end=citation.end,
-        )
-        for citation in draft.citations
-    )
-
-
-def _escalate(question: Question, reason: TicketReason, *, contact_email: str, contact_name: str) -> None:
-    ticket = Ticket.objects.create(
-        question=question,
-        conversation=question.conversation,
-        subject=question.text[:300].replace("\n", " "),
-        reason=reason,
-        language=question.language,
-        customer=question.user,
-        contact_email=contact_email,
-        contact_name=contact_name,
-        status=TicketStatus.OPEN if contact_email else TicketStatus.AWAITING_CONTACT,
-        completed_at=timezone.now() if contact_email else None,
-    )
-    if contact_email:
-        mail.send_ticket_confirmation(ticket)
 
 
 def _history_before(question: Question) -> tuple[str, ...]:

@@ -1,0 +1,102 @@
+"""Writes down what became of a question: the claim, the passages considered, the answer or the ticket.
+
+Called by `assistant.services` inside one short transaction, after everything slow is done.
+"""
+
+from django.utils import timezone
+
+from assistant import mail
+from assistant.asking import Decision
+from assistant.models import (
+    Answer,
+    Citation,
+    ConsideredPassage,
+    Question,
+    QuestionStatus,
+    Ticket,
+    TicketReason,
+    TicketStatus,
+)
+from knowledge.embeddings import current_recipe
+
+
+def claim(question: Question, decision: Decision, elapsed_ms: int) -> bool:
+    """Takes the right to store the outcome; False where another process was faster."""
+    confidence = decision.confidence
+    status = QuestionStatus.ANSWERED if decision.draft is not None else QuestionStatus.ESCALATED
+    claimed = Question.objects.filter(pk=question.pk, status=QuestionStatus.RECEIVED).update(
+        status=status,
+        confidence_score=confidence.score,
+        confidence_threshold=confidence.threshold,
+        confidence_level=confidence.level,
+        confidence_signals=confidence.signals,
+        calibrated=confidence.calibrated,
+        calibration=confidence.calibration,
+        recipe=current_recipe().fingerprint,
+        elapsed_ms=elapsed_ms,
+    )
+    question.status = status
+    return claimed == 1
+
+
+def store_considered(question: Question, decision: Decision) -> None:
+    ConsideredPassage.objects.bulk_create(
+        ConsideredPassage(
+            question=question,
+            rank=passage.rank,
+            article_id=passage.article_id,
+            article_revision=passage.revision,
+            title=passage.title,
+            heading_path=list(passage.heading_path),
+            text=passage.text,
+            cosine=passage.cosine,
+            bm25=passage.bm25,
+            fused=passage.fused,
+        )
+        for passage in decision.passages
+    )
+
+
+def publish_answer(question: Question, decision: Decision) -> None:
+    draft = decision.draft
+    assert draft is not None
+    answer = Answer.objects.create(
+        question=question,
+        text=draft.text,
+        blocks=[{"text": block.text, "citations": list(block.citations)} for block in draft.blocks],
+        writer=draft.writer,
+        language=decision.retrieval.article_language,
+    )
+    Citation.objects.bulk_create(
+        Citation(
+            answer=answer,
+            number=citation.number,
+            article_id=citation.passage.article_id,
+            article_revision=citation.passage.revision,
+            passage_id=citation.passage.passage_id,
+            title=citation.passage.title,
+            heading_path=list(citation.passage.heading_path),
+            url=citation.passage.url,
+            quote=citation.quote,
+            start=citation.start,
+            end=citation.end,
+        )
+        for citation in draft.citations
+    )
+
+
+def escalate(question: Question, reason: TicketReason, *, contact_email: str, contact_name: str) -> None:
+    ticket = Ticket.objects.create(
+        question=question,
+        conversation=question.conversation,
+        subject=question.text[:300].replace("\n", " "),
+        reason=reason,
+        language=question.language,
+        customer=question.user,
+        contact_email=contact_email,
+        contact_name=contact_name,
+        status=TicketStatus.OPEN if contact_email else TicketStatus.AWAITING_CONTACT,
+        completed_at=timezone.now() if contact_email else None,
+    )
+    if contact_email:
+        mail.send_ticket_confirmation(ticket)
