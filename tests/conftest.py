@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.utils import translation
 
 from knowledge import retrieval, vectors
 from knowledge.indexing import bell_held, sync_article
@@ -29,6 +30,13 @@ def _fresh_index() -> Iterator[None]:
     retrieval.forget_lexical_indexes()
     vectors.reset_store()
     shutil.rmtree(settings.INDEX_DIR, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> Iterator[None]:
+    """A page in German leaves its thread speaking German; the next test starts over."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
