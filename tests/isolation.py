@@ -4,10 +4,12 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 _folder = tempfile.mkdtemp(prefix="helpcenter-test-")
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 os.environ["DATA_DIR"] = _folder
+(Path(_folder) / "static").mkdir()  # whitenoise warns at every client where it is missing
 os.environ["EMAIL_URL"] = "memory://"
 os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")
 for _name in (

@@ -7,7 +7,7 @@ from knowledge.services import archive_article, make_draft
 from tests.test_api_questions import answer_by_hand, ask
 
 ARTICLES = "/api/v1/articles/"
-SECRET = "The code of the blue gate is 4711, and workshops get it by phone."
+SECRET = "The code of the blue gate is ZANZIBAR, and workshops get it by phone."
 pytestmark = pytest.mark.django_db
 
 
@@ -47,7 +47,7 @@ def test_it_is_gone_everywhere_at_once(client, article, how):
         ask(client, "What is the code of the blue gate?"),
     ):
         assert response.status_code in (200, 201)
-        assert "4711" not in response.content.decode()
+        assert "ZANZIBAR" not in response.content.decode()
         assert f'"article_id":{article.pk},' not in response.content.decode()
     shown = client.get(address).json()
     assert (shown["answer"], shown["citations"], shown["answer_state"]) == (None, [], "withdrawn")
@@ -83,7 +83,7 @@ def test_each_reader_sees_what_is_meant_for_them(
 def test_a_translation_is_offered_to_those_who_may_read_it(client, make_article):
     english = make_article("Blue gate", SECRET, translation_group="gate")
     make_article(
-        "Blaues Tor", "Der Code ist 4711.", language="de", translation_group="gate", audience="internal"
+        "Blaues Tor", "Der Code ist ZANZIBAR.", language="de", translation_group="gate", audience="internal"
     )
     assert client.get(f"{ARTICLES}{english.pk}/").json()["translations"] == []
 

@@ -18,11 +18,19 @@ from django.conf import settings
 
 from tests.conftest import is_listening
 
-pytestmark = pytest.mark.services
+# One after the other: they share a Redis database, and each begins with an empty one.
+pytestmark = [pytest.mark.services, pytest.mark.xdist_group("stack")]
 
 BIN = Path(sys.executable).parent
 EDIT = """
 from knowledge.models import Article
+for title, body in (
+    ("Paying by PayPal", "We accept PayPal in Germany and Austria. Link the account under Payment."),
+    ("Battery range", "A full battery lasts for about 60 kilometres on flat ground, less in winter."),
+    ("Lost charger", "A new charger costs 45 euros and is sent within two days."),
+):
+    slug = title.lower().replace(" ", "-")
+    Article.objects.create(title=title, slug=slug, language="en", status="published", body=body)
 Article.objects.create(
     title="Pause your subscription", slug="pause", language="en", status="published",
     body="A pause of your subscription costs 9 euros a month and lasts one to three months.",
@@ -154,7 +162,8 @@ def test_edit_reaches_the_answer_through_broker_worker_and_chroma_server(environ
         assert answer["citations"][0]["title"] == "Pause your subscription"
         _shell(environment, WITHDRAW)
         answer = json.loads(_manage(environment, "ask", "How much is a pause of my subscription?", "--json"))
-        assert answer["status"] == "escalated" and answer["closest"] == []
+        assert answer["status"] == "escalated"
+        assert "Pause your subscription" not in str(answer)
         _manage(environment, "sync_index")
         _manage(environment, "sync_index", "--check")
 
