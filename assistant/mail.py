@@ -1,29 +1,14 @@
-"""E-mails to customers: sent after commit, by a task that may run again without sending twice.
+"""E-mails to customers: each leaves once, however often its delivery is tried (`assistant.tasks` tries).
 
 A mail that cannot be sent stays marked as unsent on its row; nothing that a customer wrote depends on it.
 """
 
-import functools
-
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
 from assistant.models import Ticket, TicketMessage
-
-
-def send_ticket_confirmation(ticket: Ticket) -> None:
-    from assistant.tasks import enqueue, mail_ticket_confirmation
-
-    transaction.on_commit(functools.partial(enqueue, mail_ticket_confirmation, ticket.pk))
-
-
-def send_staff_reply(message: TicketMessage) -> None:
-    from assistant.tasks import enqueue, mail_staff_reply
-
-    transaction.on_commit(functools.partial(enqueue, mail_staff_reply, message.pk))
 
 
 def deliver_ticket_confirmation(ticket: Ticket) -> None:

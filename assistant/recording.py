@@ -5,7 +5,6 @@ Called by `assistant.services` inside one short transaction, after everything sl
 
 from django.utils import timezone
 
-from assistant import mail
 from assistant.asking import Decision
 from assistant.models import (
     Answer,
@@ -17,6 +16,7 @@ from assistant.models import (
     TicketReason,
     TicketStatus,
 )
+from assistant.tasks import send_ticket_confirmation
 from knowledge.embeddings import current_recipe
 
 
@@ -99,4 +99,4 @@ def escalate(question: Question, reason: TicketReason, *, contact_email: str, co
         completed_at=timezone.now() if contact_email else None,
     )
     if contact_email:
-        mail.send_ticket_confirmation(ticket)
+        send_ticket_confirmation(ticket)

@@ -15,7 +15,6 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from assistant import mail
 from assistant.asking import Inquiry, decide
 from assistant.models import (
     MAX_DETAIL_LENGTH,
@@ -32,6 +31,7 @@ from assistant.models import (
     TicketStatus,
 )
 from assistant.recording import claim, escalate, publish_answer, store_considered
+from assistant.tasks import send_staff_reply, send_ticket_confirmation
 from assistant.validation import (
     InvalidInput,
     clean_email,
@@ -180,7 +180,7 @@ def open_ticket(
         if stored is None:
             raise
         return stored if not key else _same_request(stored, request_hash)
-    mail.send_ticket_confirmation(ticket)
+    send_ticket_confirmation(ticket)
     return ticket
 
 
@@ -202,7 +202,7 @@ def complete_ticket(
     ticket.refresh_from_db()
     if claimed:
         ticket.save()  # for its history: the conditional update above writes none
-        mail.send_ticket_confirmation(ticket)
+        send_ticket_confirmation(ticket)
     elif detail and detail != ticket.detail:
         add_customer_message(ticket=ticket, body=detail)
     return ticket
@@ -262,7 +262,7 @@ def add_staff_message(*, ticket: Ticket, author: Any, body: str, is_internal: bo
             ticket.status = TicketStatus.PENDING
         ticket.save()
     if not is_internal:
-        mail.send_staff_reply(message)
+        send_staff_reply(message)
     return message
 
 

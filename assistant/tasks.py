@@ -2,10 +2,12 @@
 
 import logging
 import smtplib
+from functools import partial
 from typing import Any
 
 from celery import shared_task
 from django.conf import settings
+from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from assistant import mail
@@ -35,7 +37,15 @@ def mail_staff_reply(message_id: int) -> None:
         mail.deliver_staff_reply(message)
 
 
-def enqueue(task: Any, *arguments: int) -> None:
+def send_ticket_confirmation(ticket: Ticket) -> None:
+    transaction.on_commit(partial(_enqueue, mail_ticket_confirmation, ticket.pk))
+
+
+def send_staff_reply(message: TicketMessage) -> None:
+    transaction.on_commit(partial(_enqueue, mail_staff_reply, message.pk))
+
+
+def _enqueue(task: Any, *arguments: int) -> None:
     """Rings for a task after commit. What was committed stands even where nobody can be rung."""
     try:
         # Inline, nobody may wait through a row of retries: the first try is the last, the row says it failed.

@@ -18,7 +18,6 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from knowledge.bell import bell_held
 from knowledge.importers.categories import CategoryTree
 from knowledge.importers.entries import Entry, Place, Problem
 from knowledge.importers.planning import (
@@ -31,6 +30,7 @@ from knowledge.importers.planning import (
 from knowledge.importers.slugs import SlugBook
 from knowledge.language import detect_language
 from knowledge.models import Article
+from knowledge.sweepers import bell_held
 
 BATCH_ENTRIES: Final = 200  # in one transaction
 BATCH_CHARACTERS: Final = 5_000_000  # of text in one transaction

@@ -8,7 +8,6 @@ Refuses to decide: who may read a passage. Whatever a sync has or has not done, 
 decides that.
 """
 
-from knowledge.bell import bell_held
 from knowledge.indexing.drift import (
     Canaries,
     DriftReport,
@@ -21,6 +20,7 @@ from knowledge.indexing.drift import (
 from knowledge.indexing.planning import Plan, PlannedPassage, plan_article
 from knowledge.indexing.sweeping import Sweeper, sync_stale, warm_up
 from knowledge.indexing.syncing import SyncReport, forget_passages, sync_article, sync_stale_here
+from knowledge.sweepers import bell_held
 
 __all__ = [
     "Canaries",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from django.db import DatabaseError, close_old_connections
 
-from knowledge import bell
+from knowledge import sweepers
 from knowledge.embeddings import EmbedderUnavailable, current_recipe, get_embedder
 from knowledge.indexing.drift import repair_index
 from knowledge.indexing.syncing import Progress, SyncReport, sync_stale_here
@@ -36,7 +36,7 @@ def sync_stale(*, progress: Progress | None = None) -> SyncReport:
 
     Raises EmbedderUnavailable, and VectorStoreUnavailable after everything that needs no index is done.
     """
-    if bell.sweeper_elsewhere() is not None:
+    if sweepers.sweeper_elsewhere() is not None:
         report = _follow(progress)
         if report is not None:
             return report
@@ -60,7 +60,7 @@ class Sweeper(threading.Thread):
         self._failures = 0
         self._compare_due = self._canaries_due = 0.0
         self._retry_failed_due = 0.0
-        bell.declare_sweeper()
+        sweepers.declare_sweeper()
 
     def stop(self, timeout_seconds: float) -> None:
         self._stopped.set()
@@ -130,7 +130,7 @@ def _follow(progress: Progress | None) -> SyncReport | None:
     while remaining:
         if progress is not None:
             progress(total - remaining, total)
-        if time.monotonic() > deadline or bell.sweeper_elsewhere() is None:
+        if time.monotonic() > deadline or sweepers.sweeper_elsewhere() is None:
             log.warning("The sweep of the running server does not get on; this process takes over")
             return None
         time.sleep(_FOLLOW_POLL_SECONDS)
