@@ -1,6 +1,6 @@
 """The mission in one function: answer from passages with a confidence, or say that a person has to.
 
-`decide` is free of effects: evaluation and the command line's dry questions run exactly what customers get.
+`decide` is free of effects: evaluation and benchmark run exactly what customers get.
 `assistant.services` stores what came out. It does not decide what may be seen (knowledge's gate does) nor
 what to do with a ticket.
 """
