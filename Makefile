@@ -9,7 +9,7 @@ PORT ?= 8000
 DEMO_DIR ?= var/demo
 XDIST ?= -n auto --dist loadgroup
 
-.PHONY: demo test test-services check serve lock messages bench quality signals fit clean
+.PHONY: demo test test-services check serve lock messages bench quality fusion signals fit clean
 
 $(VENV)/runtime: requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -74,6 +74,7 @@ bench: $(VENV)/runtime  ## what one warm question costs at 5 000 and 20 000 pass
 DATA ?= ../shared/data
 WORK ?= var/quality
 SETS ?= doc2dial covid_faq xquad mtrag emanual
+FUSION ?= --languages de  # the English weights were fitted with the same English vectors and stay
 
 quality: $(VENV)/runtime  ## import every labelled set into a database of its own and evaluate it
 	@mkdir -p $(WORK)
@@ -84,14 +85,25 @@ quality: $(VENV)/runtime  ## import every labelled set into a database of its ow
 	  $(MANAGE) evaluate $(DATA)/$$set/questions.jsonl --json > $(WORK)/$$set.json; \
 	  $(MANAGE) evaluate $(DATA)/$$set/questions.jsonl --json --hide-gold > $(WORK)/$$set.hidden.json; \
 	  $(MANAGE) evaluate $(DATA)/out_of_scope/questions.jsonl --json > $(WORK)/$$set.outside.json; \
+	  across=$(DATA)/$$set/questions_crosslingual.jsonl; test -f $$across || continue; \
+	  $(MANAGE) evaluate $$across --articles other --json > $(WORK)/$$set.across.json; \
+	  $(MANAGE) evaluate $$across --articles other --hide-gold --json > $(WORK)/$$set.across.hidden.json; \
 	done
+
+fusion: $(VENV)/runtime  ## fit the weights that retrieval ships with; before quality, signals and fit
+	@$(MANAGE) fit_fusion $(addprefix $(DATA)/,$(SETS)) $(FUSION)
 
 signals: $(VENV)/runtime  ## the confidence signals of every set that `make quality` has imported
 	@set -e; for set in $(SETS); do \
-	  export DATA_DIR=$(WORK)/$$set; out=$(WORK)/$$set; run="$(MANAGE) evaluate --own-language --json"; \
-	  $$run $(DATA)/$$set/questions.jsonl --signals-out $$out.signals > /dev/null; \
-	  $$run $(DATA)/$$set/questions.jsonl --hide-gold --signals-out $$out.hidden.signals > /dev/null; \
-	  $$run $(DATA)/out_of_scope/questions.jsonl --signals-out $$out.outside.signals > /dev/null; \
+	  export DATA_DIR=$(WORK)/$$set; out=$(WORK)/$$set; outside=$(DATA)/out_of_scope/questions.jsonl; \
+	  ask() { $(MANAGE) evaluate --json --articles "$$@" > /dev/null; }; \
+	  ask own $(DATA)/$$set/questions.jsonl --signals-out $$out.signals; \
+	  ask own $(DATA)/$$set/questions.jsonl --hide-gold --signals-out $$out.hidden.signals; \
+	  ask own $$outside --signals-out $$out.outside.signals; \
+	  across=$(DATA)/$$set/questions_crosslingual.jsonl; test -f $$across || continue; \
+	  ask other $$across --signals-out $$out.across.signals; \
+	  ask other $$across --hide-gold --signals-out $$out.across.hidden.signals; \
+	  ask other $$outside --signals-out $$out.across.outside.signals; \
 	done
 
 fit: signals  ## fit the shipped confidence model on them

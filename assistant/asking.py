@@ -24,7 +24,7 @@ class Inquiry:
     reader: Reader = None
     history: tuple[str, ...] = ()  # earlier turns, oldest first: "user: …" / "assistant: …"
     excluded_article_ids: Collection[int] = frozenset()  # evaluation hides the gold with it
-    own_language_only: bool = False  # evaluation looks at one language at a time with it
+    article_languages: Collection[str] = tuple(Language.values)  # evaluation looks at one at a time with it
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def decide(inquiry: Inquiry) -> Decision:
 def _best_retrieval(inquiry: Inquiry) -> tuple[Retrieval, Confidence]:
     """The question's own language first; another one only where the own one cannot answer and it can."""
     best_of_each = []
-    others = [code for code in Language.values if code != inquiry.language and not inquiry.own_language_only]
-    for article_language in (inquiry.language, *others):
+    own_first = sorted(inquiry.article_languages, key=lambda code: code != inquiry.language)
+    for article_language in own_first:
         tried = [_assessed(wording, article_language, inquiry) for wording in _wordings(inquiry)]
         best = max(tried, key=lambda pair: pair[1].score)
         if best[1].is_sufficient:

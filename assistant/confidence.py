@@ -4,11 +4,15 @@ A logistic model over the signals of `assistant.signals`. Its coefficients, thre
 (`confidence_default.json`, or the file named by CONFIDENCE_FILE), fitted by `manage.py fit_confidence` on
 labelled questions and bound to the recipe they were fitted with: under another model or chunker the score is
 shown as not calibrated. Does not decide what happens below the threshold.
+
+Articles in another language than the question's have coefficients of their own: there a word in common means a
+name, and having none means nothing.
 """
 
 import functools
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,27 +43,37 @@ class Confidence:
 
 
 @dataclass(frozen=True)
-class ConfidenceModel:
-    """A fitted logistic regression on standardised signals."""
+class Regression:
+    """A fitted logistic regression on standardised signals; one value a feature."""
 
-    features: tuple[str, ...]
     mean: tuple[float, ...]
     scale: tuple[float, ...]
     coefficients: tuple[float, ...]
     intercept: float
+
+    def probability(self, values: Sequence[float]) -> float:
+        total = self.intercept
+        for value, mean, scale, weight in zip(values, self.mean, self.scale, self.coefficients, strict=True):
+            total += weight * (value - mean) / scale
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+
+
+@dataclass(frozen=True)
+class ConfidenceModel:
+    """What `fit_confidence` writes."""
+
+    features: tuple[str, ...]
+    same_language: Regression
+    other_language: Regression  # the same one where nothing across languages was fitted
     threshold: float  # 0..1, below it nothing is answered
     high: float  # 0..1, from here on the level is high
     recipe: str  # fingerprint it was fitted with
     fitted_on: str  # sets, sizes and date, for people
     provenance: dict[str, Any]
 
-    def score(self, signals: dict[str, float]) -> float:
-        total = self.intercept
-        for name, mean, scale, weight in zip(
-            self.features, self.mean, self.scale, self.coefficients, strict=True
-        ):
-            total += weight * (signals[name] - mean) / scale
-        return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+    def score(self, signals: dict[str, float], *, is_other_language: bool) -> float:
+        regression = self.other_language if is_other_language else self.same_language
+        return regression.probability([signals[name] for name in self.features])
 
     def level(self, score: float) -> ConfidenceLevel:
         if score < self.threshold:
@@ -70,7 +84,8 @@ class ConfidenceModel:
 def assess(retrieval: Retrieval) -> Confidence:
     model = load_model(settings.CONFIDENCE_FILE)
     signals = {name: float(value) for name, value in asdict(compute_signals(retrieval)).items()}
-    score = model.score(signals) if retrieval.passages else 0.0
+    is_other = retrieval.article_language != retrieval.question_language
+    score = model.score(signals, is_other_language=is_other) if retrieval.passages else 0.0
     return Confidence(
         score=score,
         threshold=model.threshold,
@@ -89,10 +104,8 @@ def load_model(path: str) -> ConfidenceModel:
         raw = json.loads(file.read_text(encoding="utf-8"))
         model = ConfidenceModel(
             features=tuple(raw["features"]),
-            mean=tuple(raw["mean"]),
-            scale=tuple(raw["scale"]),
-            coefficients=tuple(raw["coefficients"]),
-            intercept=raw["intercept"],
+            same_language=_regression(raw["same_language"]),
+            other_language=_regression(raw["other_language"] or raw["same_language"]),
             threshold=raw["threshold"],
             high=raw["high"],
             recipe=raw["recipe"],
@@ -109,3 +122,7 @@ def load_model(path: str) -> ConfidenceModel:
             f"CONFIDENCE_FILE: {file} has threshold {model.threshold}, allowed is 0..1."
         )
     return model
+
+
+def _regression(raw: dict[str, Any]) -> Regression:
+    return Regression(tuple(raw["mean"]), tuple(raw["scale"]), tuple(raw["coefficients"]), raw["intercept"])

@@ -6,33 +6,21 @@ threshold, its top-ranked passage) belongs to a gold article. Figures that a set
 nDCG: Järvelin & Kekäläinen 2002. ECE with equally filled bins: Naeini et al. 2015. Brier 1950.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from assistant.asking import Decision, Inquiry, decide
+from knowledge.labelled import LabelledQuestion
 from knowledge.models import Article, Language
 
+Articles = Literal["all", "own", "other"]  # languages, seen from the question
+
 ECE_BINS = 10
-
-
-class BadQuestionFile(Exception):
-    """Names file, line and reason."""
-
-
-@dataclass(frozen=True)
-class LabelledQuestion:
-    id: str
-    text: str
-    language: str
-    gold: frozenset[str]  # external ids of the articles that answer it; empty: none does
-    history: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,63 +70,18 @@ class Report:
         }
 
 
-def read_questions(path: Path, *, language: str | None = None) -> tuple[list[LabelledQuestion], int]:
-    """The labelled questions of a JSONL file and how many doubtful ones were left out."""
-    questions: list[LabelledQuestion] = []
-    left_out = 0
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadQuestionFile(f"{path}: cannot be read as UTF-8 text ({error}).") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            question = _question(row)
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadQuestionFile(
-                f"{path}, line {number}: {error}. Every line is a JSON object with id, question, language "
-                f"({' or '.join(Language.values)}), article_ids and, where there is one, history."
-            ) from error
-        if row.get("doubtful"):
-            left_out += 1
-        elif language is None or question.language == language:
-            questions.append(question)
-    return questions, left_out
-
-
-def _question(row: Any) -> LabelledQuestion:
-    if not isinstance(row, dict):
-        raise TypeError("not a JSON object")
-    missing = [key for key in ("question", "language", "article_ids") if key not in row]
-    if missing:
-        raise KeyError(f"missing {', '.join(missing)}")
-    if row["language"] not in Language.values:
-        raise ValueError(f"unknown language {row['language']!r}")
-    text, gold, history = row["question"], row["article_ids"], row.get("history") or []
-    if not isinstance(text, str) or not isinstance(gold, list) or not isinstance(history, list):
-        raise TypeError("question must be a text, article_ids and history lists")
-    return LabelledQuestion(
-        id=str(row.get("id", "")),
-        text=text,
-        language=row["language"],
-        gold=frozenset(str(one) for one in gold),
-        history=tuple(str(turn) for turn in history),
-    )
-
-
 def evaluate(
     questions: Sequence[LabelledQuestion],
     *,
     hide_gold: bool = False,
-    own_language_only: bool = False,
+    articles: Articles = "all",
     progress: Callable[[Iterable[LabelledQuestion]], Iterable[LabelledQuestion]] = iter,
 ) -> Report:
     """Decides every question as an anonymous customer would experience it.
 
     With `hide_gold`, each question's gold articles and their translations are invisible to it: then the right
-    thing is to decline. With `own_language_only`, articles in another language do not answer.
+    thing is to decline. `articles` says which may answer: those in the question's own language, those in the
+    other one, or all as for customers.
     """
     report = Report()
     known = _articles_by_external_id({external_id for one in questions for external_id in one.gold})
@@ -152,13 +95,19 @@ def evaluate(
             language=question.language,
             history=question.history,
             excluded_article_ids=_with_translations(gold) if hide_gold else frozenset(),
-            own_language_only=own_language_only,
+            article_languages=_article_languages(question.language, articles),
         )
         started = time.perf_counter()
         decision = decide(inquiry)
         elapsed_ms = (time.perf_counter() - started) * 1000
         report.outcomes.append(Outcome(question, frozenset() if hide_gold else gold, decision, elapsed_ms))
     return report
+
+
+def _article_languages(language: str, articles: Articles) -> tuple[str, ...]:
+    return tuple(
+        code for code in Language.values if articles == "all" or (code == language) == (articles == "own")
+    )
 
 
 def _articles_by_external_id(external_ids: Iterable[str]) -> dict[str, list[int]]:

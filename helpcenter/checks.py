@@ -48,7 +48,7 @@ def switches_are_known(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
             parse_server_url(settings.CHROMA_URL)
         except ValueError as error:
             found.append(Error(f"CHROMA_URL: {error}", id="helpcenter.E002"))
-    if settings.EMBEDDING_MODEL != "minilm":
+    if settings.EMBEDDING_MODEL != "minilm-de-en":
         from knowledge.embeddings import EmbedderUnavailable, current_recipe
 
         try:

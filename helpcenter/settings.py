@@ -166,16 +166,13 @@ SIMPLE_HISTORY_HISTORY_ID_USE_UUID = False
 
 # --- the index --------------------------------------------------------------------------------------
 CHROMA_URL = _read("str", "CHROMA_URL", "")
-EMBEDDING_MODEL = _read("str", "EMBEDDING_MODEL", "minilm")
+EMBEDDING_MODEL = _read("str", "EMBEDDING_MODEL", "minilm-de-en")
 EMBEDDING_DEVICE = _read("str", "EMBEDDING_DEVICE", "cpu", validate=validate.OneOf(["cpu", "cuda", "auto"]))
 EMBEDDING_THREADS = _read("int", "EMBEDDING_THREADS", 0, validate=validate.Range(min=0))  # 0: torch decides
 # Hubs are asked only when a hub model is configured; knowledge.embeddings decides which that is.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-# Torch's threads otherwise spin while they wait for each other: with a second busy process on two cores, one
-# question took 490 ms instead of 11.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # torch's threads spin while they wait for one another, which costs where the cores have other work to do. Measured
 # on two busy cores: 192 passages 16.1 s spinning and 6.5 s not, the slowest of 60 questions 488 ms and 12 ms.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

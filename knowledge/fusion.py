@@ -27,7 +27,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-_DEFAULTS: Final = Path(__file__).with_name("fusion_defaults.json")
+DEFAULTS_FILE: Final = Path(__file__).with_name("fusion_defaults.json")
 _ANY: Final = ""  # the key of the mix for a language nobody fitted
 
 _LEXICAL_GRID: Final = tuple(round(0.1 + 0.05 * step, 2) for step in range(23))
@@ -102,7 +102,7 @@ class Measured:
 @cache
 def default_weights() -> FusionWeights:
     """The weights this project ships."""
-    raw = json.loads(_DEFAULTS.read_text(encoding="utf-8"))
+    raw = json.loads(DEFAULTS_FILE.read_text(encoding="utf-8"))
     return FusionWeights(
         same_language={language: Mix(**mix) for language, mix in raw["same_language"].items()},
         other_language=Mix(**raw["other_language"]),

@@ -17,6 +17,7 @@ from knowledge.embeddings import EmbedderUnavailable, current_recipe, get_embedd
 from knowledge.fusion import Candidate, article_order, fuse
 from knowledge.lexical import LexicalIndex, LexicalRow
 from knowledge.models import Article, IndexState, Language, Passage, Reader, audiences_for
+from knowledge.plaintext import join_preface
 from knowledge.vectors import CollectionKey, VectorStoreUnavailable, get_store
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def retrieve(
     lexical = _lexical_index(audiences, article_language, recipe)
 
     room = POOL + _passages_of(excluded_article_ids)
-    vector = _question_vector(question)
+    vector = _question_vector(question, language)
     proposed: set[int] = set()
     if vector is not None:
         proposed.update(_nearest(vector, audiences, article_language, recipe, room))
@@ -171,9 +172,9 @@ def _retrieved(
     )
 
 
-def _question_vector(question: str) -> "NDArray[np.float32] | None":
+def _question_vector(question: str, language: str) -> "NDArray[np.float32] | None":
     try:
-        return get_embedder().encode_question(question)
+        return get_embedder().encode_question(question, language=language)
     except EmbedderUnavailable as error:
         log.error("Retrieval goes on without vectors: %s", error)
         return None
@@ -239,9 +240,7 @@ def _lexical_index(audiences: tuple[str, ...], language: str, recipe: str) -> Le
         )
         index = LexicalIndex.build(
             (
-                LexicalRow(
-                    pk, article_id, title, " ".join(headings), f"{preface}\n{text}" if preface else text
-                )
+                LexicalRow(pk, article_id, title, " ".join(headings), join_preface(preface, text))
                 for pk, article_id, title, headings, preface, text in rows.iterator(chunk_size=2000)
             ),
             language=language,

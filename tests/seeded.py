@@ -26,14 +26,14 @@ class SeededEmbedder:
         self.embedded: list[str] = []
         self.before = before
 
-    def encode_passages(self, texts: Sequence[str]) -> np.ndarray:
+    def encode_passages(self, texts: Sequence[str], *, language: str | None = None) -> np.ndarray:
         if self.before is not None:
             self.before(texts)
         self.embedded.extend(texts)
         return np.stack([vector_of(text) for text in texts])
 
-    def encode_question(self, text: str) -> np.ndarray:
+    def encode_question(self, text: str, *, language: str | None = None) -> np.ndarray:
         return vector_of(text)
 
-    def count_tokens(self, text: str) -> int:
+    def count_tokens(self, text: str, *, language: str | None = None) -> int:
         return len(text.split()) + 2

