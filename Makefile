@@ -100,10 +100,10 @@ signals: $(VENV)/runtime  ## the confidence signals of every set that `make qual
 	  ask own $(DATA)/$$set/questions.jsonl --signals-out $$out.signals; \
 	  ask own $(DATA)/$$set/questions.jsonl --hide-gold --signals-out $$out.hidden.signals; \
 	  ask own $$outside --signals-out $$out.outside.signals; \
+	  ask other $$outside --signals-out $$out.across.outside.signals; \
 	  across=$(DATA)/$$set/questions_crosslingual.jsonl; test -f $$across || continue; \
 	  ask other $$across --signals-out $$out.across.signals; \
 	  ask other $$across --hide-gold --signals-out $$out.across.hidden.signals; \
-	  ask other $$outside --signals-out $$out.across.outside.signals; \
 	done
 
 fit: signals  ## fit the shipped confidence model on them
