@@ -82,9 +82,10 @@ quality: $(VENV)/runtime  ## import every labelled set into a database of its ow
 	  export DATA_DIR=$(WORK)/$$set; echo "== $$set"; \
 	  $(MANAGE) migrate --verbosity 0; \
 	  $(MANAGE) import_articles $(DATA)/$$set/articles.jsonl --publish --source $$set; \
-	  $(MANAGE) evaluate $(DATA)/$$set/questions.jsonl --json > $(WORK)/$$set.json; \
-	  $(MANAGE) evaluate $(DATA)/$$set/questions.jsonl --json --hide-gold > $(WORK)/$$set.hidden.json; \
-	  $(MANAGE) evaluate $(DATA)/out_of_scope/questions.jsonl --json > $(WORK)/$$set.outside.json; \
+	  $(MANAGE) evaluate $(DATA)/$$set/questions.jsonl --articles own --json > $(WORK)/$$set.json; \
+	  $(MANAGE) evaluate $(DATA)/$$set/questions.jsonl --articles own --json --hide-gold > $(WORK)/$$set.hidden.json; \
+	  $(MANAGE) evaluate $(DATA)/out_of_scope/questions.jsonl --articles own --json > $(WORK)/$$set.outside.json; \
+	  $(MANAGE) evaluate $(DATA)/out_of_scope/questions.jsonl --articles other --json > $(WORK)/$$set.outside-other.json; \
 	  across=$(DATA)/$$set/questions_crosslingual.jsonl; test -f $$across || continue; \
 	  $(MANAGE) evaluate $$across --articles other --json > $(WORK)/$$set.across.json; \
 	  $(MANAGE) evaluate $$across --articles other --hide-gold --json > $(WORK)/$$set.across.hidden.json; \
