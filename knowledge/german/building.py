@@ -39,9 +39,8 @@ class AnotherBuild(Exception):
 class GermanHalf:
     tokenizer: Tokenizer
     table: NDArray[np.float32]  # (pieces, dimension), input vectors
-    adapters: Mapping[
-        str, NDArray[np.float32]
-    ]  # "NAME.down" (rank, in) and "NAME.up" (out, rank); may be empty
+    # "NAME.down" (rank, in) and "NAME.up" (out, rank) by the name of a map in the encoder; may be empty
+    adapters: Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)

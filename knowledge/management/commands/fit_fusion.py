@@ -87,9 +87,7 @@ class Command(BaseCommand):
                 own = [pool for pool in across if pool.corpus == corpus]
                 self._report(corpus, mix, measure(own, mix))
         else:
-            weights["other_language"] = json.loads(DEFAULTS_FILE.read_text(encoding="utf-8"))[
-                "other_language"
-            ]
+            weights["other_language"] = asdict(default_weights().other_language)
             self.stdout.write(f"No {_ACROSS}: the weights across languages stay as they are.")
         options["out"].write_text(json.dumps(weights, indent=2) + "\n", encoding="utf-8")
         self.stdout.write(f"-> {options['out']}")
@@ -116,14 +114,16 @@ def _shown(mix: Mix, figures: Measured) -> str:
 
 
 def _articles(folder: Path, embedder: SentenceTransformerEmbeddings) -> dict[str, IndexedArticles]:
-    """The set's articles by language; Raises UnusablePath where it has none in any."""
+    """The set's articles by language. Raises UnusablePath where it has none in any."""
     found: dict[str, IndexedArticles] = {}
+    problem: UnusablePath | None = None
     for language in Language.values:
         try:
             found[language] = index_articles(folder / _ARTICLES, language=language, embedder=embedder)
-        except UnusablePath:
-            if language == Language.values[-1] and not found:
-                raise
+        except UnusablePath as error:  # a set may be in one language alone
+            problem = error
+    if not found and problem is not None:
+        raise problem
     return found
 
 
