@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -144,12 +144,11 @@ def fit(pools: Sequence[LabelledPool], *, language: str) -> Mix:
     with a handful of corpora the raw optimum of one language belongs to its labels and fails on the corpus
     left out (docs/quality-research.md).
     """
-    prepared = [(pool, _signals(pool.candidates)) for pool in pools if pool.candidates]
-    if not prepared:
+    prepared = _Pools.of([pool for pool in pools if pool.candidates])
+    if not len(prepared.corpora):
         raise ValueError("a fit needs at least one labelled question with candidates")
-    votes = {pool.corpus: 1.0 if pool.language == language else _OTHER_VOTE for pool, _ in prepared}
-    has_headings = any(np.isfinite(headings).any() for _pool, (_cosine, headings, _lexical) in prepared)
-    discounts = _DISCOUNT_GRID if has_headings else _DISCOUNT_GRID[1:2]
+    votes = {pool.corpus: 1.0 if pool.language == language else _OTHER_VOTE for pool in pools}
+    discounts = _DISCOUNT_GRID if np.isfinite(prepared.headings).any() else _DISCOUNT_GRID[1:2]
     gains = np.array(
         [
             [_gain(prepared, votes, Mix(weight, discount)) for weight in _LEXICAL_GRID]
@@ -175,14 +174,14 @@ def leave_one_corpus_out(pools: Sequence[LabelledPool]) -> dict[str, tuple[Mix, 
 
 def measure(pools: Sequence[LabelledPool], mix: Mix) -> Measured:
     """What a mix is worth on labelled questions; a right article outside the pool counts as not found."""
-    ranks = np.array([_rank(pool, _values(*_signals(pool.candidates), mix)) for pool in pools])
-    if not len(ranks):
+    if not pools:
         return Measured(0, 0.0, 0.0, 0.0)
+    ranks = _Pools.of([pool for pool in pools if pool.candidates]).ranks(mix)
     return Measured(
-        questions=len(ranks),
-        hit_at_1=float(np.mean(ranks <= 1)),
-        hit_at_5=float(np.mean(ranks <= 5)),
-        mean_reciprocal_rank=float(np.mean(1.0 / ranks)),
+        questions=len(pools),
+        hit_at_1=float(np.sum(ranks <= 1)) / len(pools),
+        hit_at_5=float(np.sum(ranks <= 5)) / len(pools),
+        mean_reciprocal_rank=float(np.sum(1.0 / ranks)) / len(pools),
     )
 
 
@@ -214,25 +213,68 @@ def _filled(values: Sequence[float | None]) -> NDArray[np.float64]:
     return np.array([worst if value is None else value for value in values], dtype=np.float64)
 
 
-def _rank(pool: LabelledPool, values: NDArray[np.float64]) -> float:
-    """1-based place of the first right article; infinite when none is in the pool."""
-    best: dict[int, float] = {}
-    for candidate, value in zip(pool.candidates, values, strict=True):
-        best[candidate.article_id] = max(float(value), best.get(candidate.article_id, -np.inf))
-    right = max((value for article_id, value in best.items() if article_id in pool.article_ids), default=None)
-    if right is None:
-        return float("inf")
-    # Equal values count against the mix: an order that ids decide is no merit.
-    return 1.0 + sum(
-        value >= right for article_id, value in best.items() if article_id not in pool.article_ids
-    )
+@dataclass(frozen=True)
+class _Pools:
+    """Many pools end to end, so that a mix is tried on all of them at once; sorted by pool and article."""
+
+    cosine: NDArray[np.float64]  # (candidates,), as are the next two
+    headings: NDArray[np.float64]
+    lexical: NDArray[np.float64]
+    articles: NDArray[np.int64]  # (articles,) where each article's candidates begin
+    pool_of: NDArray[np.int64]  # (articles,)
+    is_right: NDArray[np.bool_]  # (articles,)
+    starts: NDArray[np.int64]  # (pools,) where each pool's articles begin
+    corpora: tuple[str, ...]  # (pools,)
+
+    @classmethod
+    def of(cls, pools: Sequence[LabelledPool]) -> Self:
+        """None of `pools` may be empty."""
+        parts: list[_Signals] = []
+        articles: list[int] = []
+        pool_of: list[int] = []
+        is_right: list[bool] = []
+        seen = 0
+        for number, pool in enumerate(pools):
+            of_each = np.array([candidate.article_id for candidate in pool.candidates])
+            order = np.argsort(of_each, kind="stable")
+            cosine, headings, lexical = _signals(pool.candidates)
+            parts.append((cosine[order], headings[order], lexical[order]))
+            ids, begin = np.unique(of_each[order], return_index=True)
+            articles.extend((seen + begin).tolist())
+            pool_of.extend([number] * len(ids))
+            is_right.extend(article_id in pool.article_ids for article_id in ids.tolist())
+            seen += len(order)
+        cosine, headings, lexical = (
+            np.concatenate([part[signal] for part in parts] or [np.zeros(0)]) for signal in range(3)
+        )
+        return cls(
+            cosine,
+            headings,
+            lexical,
+            np.array(articles, dtype=np.int64),
+            of_pool := np.array(pool_of, dtype=np.int64),
+            np.array(is_right, dtype=bool),
+            np.searchsorted(of_pool, np.arange(len(pools))),
+            tuple(pool.corpus for pool in pools),
+        )
+
+    def ranks(self, mix: Mix) -> NDArray[np.float64]:
+        """(pools,), 1-based places of the first right article; infinite when none is in the pool."""
+        if not self.corpora:
+            return np.zeros(0)
+        best = np.maximum.reduceat(_values(self.cosine, self.headings, self.lexical, mix), self.articles)
+        right = np.maximum.reduceat(np.where(self.is_right, best, -np.inf), self.starts)
+        # Equal values count against the mix: an order that ids decide is no merit.
+        is_before = ~self.is_right & (best >= right[self.pool_of])
+        ranks = 1.0 + np.add.reduceat(is_before.astype(np.float64), self.starts)
+        return np.where(np.isfinite(right), ranks, np.inf)
 
 
-def _gain(prepared: Sequence[tuple[LabelledPool, _Signals]], votes: Mapping[str, float], mix: Mix) -> float:
-    by_corpus: dict[str, list[float]] = {}
-    for pool, signals in prepared:
-        rank = _rank(pool, _values(*signals, mix))
-        by_corpus.setdefault(pool.corpus, []).append(((rank <= 1) + 1.0 / rank) / 2)
-    return sum(votes[corpus] * float(np.mean(gains)) for corpus, gains in by_corpus.items()) / sum(
-        votes.values()
+def _gain(prepared: _Pools, votes: Mapping[str, float], mix: Mix) -> float:
+    ranks = prepared.ranks(mix)
+    gains = ((ranks <= 1) + 1.0 / ranks) / 2
+    corpora = np.array(prepared.corpora)
+    mean = {corpus: float(gains[corpora == corpus].mean()) for corpus in sorted(set(prepared.corpora))}
+    return sum(votes[corpus] * value for corpus, value in mean.items()) / sum(
+        votes[corpus] for corpus in mean
     )
