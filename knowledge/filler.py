@@ -68,6 +68,7 @@ def _copy(
     Passage.objects.create(
         article=article,
         revision=article.revision,
+        text_fingerprint=article.text_fingerprint,
         recipe=recipe,
         position=0,
         text=text,

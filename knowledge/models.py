@@ -1,8 +1,9 @@
 """What the help center knows: categories, articles and the passages they are searched by.
 
-The database is the truth. `Article` carries its own outbox (`content_fingerprint` against
-`indexed_fingerprint`), and `ArticleQuerySet.published().visible_to()` with its twin `Article.is_visible_to`
-is the one gate that decides who may read what. Nothing here knows about vectors stores or questions.
+The database is the truth. `Article` carries its own outbox (`content_fingerprint` against `indexed_fingerprint`;
+`knowledge.outbox` reads it), and `ArticleQuerySet.published().visible_to()` with its twin
+`Article.is_visible_to` is the one gate that decides who may read what. Nothing here knows about vectors stores
+or questions.
 """
 
 import hashlib
@@ -11,12 +12,15 @@ from typing import Any, Self, TypeAlias
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
+from django.db.models.functions import Left
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
+
+_TEXT_DIGITS = 32  # of a content fingerprint, for title, text and language; the rest is for visibility
 
 # Whoever reads: an account, nobody in particular, or no request at all.
 Reader: TypeAlias = AbstractBaseUser | AnonymousUser | None
@@ -143,14 +147,31 @@ class Article(models.Model):
 
     revision = models.PositiveIntegerField(_("revision"), default=0, editable=False)
     content_fingerprint = models.CharField(max_length=64, editable=False)
+    # The edit that gave the article this fingerprint; what was planned for an earlier one is void.
+    content_changed_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    # What the index knows of it. Nothing else writes these: see `save`.
     indexed_fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)
     indexed_recipe = models.CharField(max_length=64, blank=True, default="", editable=False)
     indexed_at = models.DateTimeField(_("answerable since"), null=True, blank=True, editable=False)
+    index_claimed_at = models.DateTimeField(null=True, blank=True, editable=False)  # a sync is at work
+    index_attempts = models.PositiveSmallIntegerField(
+        default=0, editable=False
+    )  # that failed, since the edit
+    index_failed_at = models.DateTimeField(null=True, blank=True, editable=False)  # the last of them
     index_error = models.CharField(_("index error"), max_length=500, blank=True, editable=False)
 
-    history = HistoricalRecords(
-        excluded_fields=["indexed_fingerprint", "indexed_recipe", "indexed_at", "index_error"],
+    INDEX_FIELDS = (
+        "indexed_fingerprint",
+        "indexed_recipe",
+        "indexed_at",
+        "index_claimed_at",
+        "index_attempts",
+        "index_failed_at",
+        "index_error",
     )
+
+    history = HistoricalRecords(excluded_fields=["content_changed_at", *INDEX_FIELDS])
     objects = ArticleQuerySet.as_manager()
 
     class Meta:
@@ -194,25 +215,63 @@ class Article(models.Model):
         return self.title
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Keeps revision and fingerprint in step with the content, in the same row and transaction.
+        """Keeps revision, fingerprint and outbox in step with the content, in the same row and transaction.
+
+        Compared is what the row holds now, under its lock, not what this instance was loaded with: two editors
+        who save in the same instant get two revisions. And the index's columns are left to the index, unless
+        there is something new for it; a form that is minutes old would bring their old values back.
+        """
+        with transaction.atomic():
+            stored = None
+            if self.pk is not None and not kwargs.get("force_insert"):
+                rows = Article.objects.select_for_update().filter(pk=self.pk)
+                stored = rows.values_list("revision", "content_fingerprint").first()
+            renewed = self._take_stock(*(stored or (self.revision, "")))
+            if kwargs.get("update_fields") is not None:
+                derived = {"revision", "content_fingerprint", "published_at", "updated_at"}
+                kwargs["update_fields"] = {*kwargs["update_fields"], *derived, *renewed}
+            elif stored is not None:
+                kwargs["update_fields"] = (self._loaded_fields() - set(self.INDEX_FIELDS)) | renewed
+            super().save(*args, **kwargs)
+
+    def get_absolute_url(self) -> str:
+        return _localised_url("article", self.language, self.slug)
+
+    def _take_stock(self, stored_revision: int, stored_fingerprint: str) -> set[str]:
+        """Derives what follows from the content; returns the fields that are new if it has changed.
 
         The fingerprint covers everything that decides which passages exist and in which collection they
         live, so that visibility changes make the index stale as well.
         """
-        text = self.text_fingerprint()
-        if self.content_fingerprint[:32] != text[:32]:
-            self.revision += 1
+        now = timezone.now()
+        text = _sha256(self.title, self.body, self.language)[:_TEXT_DIGITS]
         visibility = _sha256(self.audience, str(self.status == Status.PUBLISHED))
-        self.content_fingerprint = text[:32] + visibility[:32]
+        self.revision = stored_revision + (stored_fingerprint[:_TEXT_DIGITS] != text)
+        self.content_fingerprint = text + visibility[:32]
         if self.status == Status.PUBLISHED and self.published_at is None:
-            self.published_at = timezone.now()
-        if kwargs.get("update_fields") is not None:
-            derived = {"revision", "content_fingerprint", "published_at", "updated_at"}
-            kwargs["update_fields"] = {*kwargs["update_fields"], *derived}
-        super().save(*args, **kwargs)
+            self.published_at = now
+        if self.content_fingerprint == stored_fingerprint:
+            return set()
+        self.content_changed_at = now
+        # Stale even where an edit is taken back: a sync may have replaced the passages in between.
+        self.indexed_fingerprint = ""
+        # New content is nobody's work yet, and what failed was the old.
+        self.index_claimed_at = self.index_failed_at = None
+        self.index_attempts = 0
+        self.index_error = ""
+        return {
+            "content_changed_at",
+            "indexed_fingerprint",
+            "index_claimed_at",
+            "index_failed_at",
+            "index_attempts",
+            "index_error",
+        }
 
-    def get_absolute_url(self) -> str:
-        return _localised_url("article", self.language, self.slug)
+    def _loaded_fields(self) -> set[str]:
+        deferred = self.get_deferred_fields()
+        fields = self._meta.concrete_fields
+        return {field.name for field in fields if not field.primary_key and field.attname not in deferred}
 
     def is_visible_to(self, user: Reader) -> bool:
         """The predicate twin of `Article.objects.published().visible_to(user)`."""
@@ -222,19 +281,27 @@ class Article(models.Model):
         """The predicate twin of `Article.objects.stale(recipe)`."""
         return self.content_fingerprint != self.indexed_fingerprint or self.indexed_recipe != recipe
 
+    @property
     def text_fingerprint(self) -> str:
-        return _sha256(self.title, self.body, self.language)
+        """Of title, text and language as they were saved; passages carry the one they were cut from."""
+        return self.content_fingerprint[:_TEXT_DIGITS]
 
 
 class PassageQuerySet(models.QuerySet["Passage"]):
     def current(self) -> Self:
         """Of published articles, as they read now."""
-        return self.filter(article__status=Status.PUBLISHED, revision=F("article__revision"))
+        return self.as_written().filter(article__status=Status.PUBLISHED)
+
+    def as_written(self) -> Self:
+        """Cut from the text that their article has now, whoever may read it."""
+        return self.alias(written=Left("article__content_fingerprint", _TEXT_DIGITS)).filter(
+            revision=F("article__revision"), text_fingerprint=F("written")
+        )
 
     def answerable_by_id(
         self, passage_ids: Collection[int], user: Reader, *, language: str
     ) -> "dict[int, Passage]":
-        """The gate: which of these are of published articles that `user` may read, of the current revision.
+        """The gate: which of these are of published articles that `user` may read, cut from their text of now.
 
         Their articles (without bodies) come with them.
 
@@ -252,7 +319,7 @@ class PassageQuerySet(models.QuerySet["Passage"]):
         answerable = {}
         for pk, passage in passages.items():
             article = articles.get(passage.article_id)
-            if article is not None and article.revision == passage.revision:
+            if article is not None and passage.is_cut_from(article):
                 passage.article = article
                 answerable[pk] = passage
         return answerable
@@ -263,6 +330,7 @@ class Passage(models.Model):
 
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="passages")
     revision = models.PositiveIntegerField()  # of the article when it was split
+    text_fingerprint = models.CharField(max_length=_TEXT_DIGITS)  # of the text that it was split from
     recipe = models.CharField(max_length=64)  # fingerprint of what shaped the vector
     position = models.PositiveIntegerField()  # 0-based within the article
     heading_path = models.JSONField(default=list)  # outermost heading first
@@ -291,6 +359,10 @@ class Passage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.article_id}/{self.position}"
+
+    def is_cut_from(self, article: Article) -> bool:
+        """The predicate twin of `Passage.objects.as_written()`."""
+        return (self.revision, self.text_fingerprint) == (article.revision, article.text_fingerprint)
 
 
 class IndexState(models.Model):

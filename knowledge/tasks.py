@@ -56,11 +56,21 @@ def sweep_task() -> None:
 @shared_task(name="knowledge.repair_index", time_limit=300, soft_time_limit=270)  # type: ignore[untyped-decorator]
 def repair_index_task() -> None:
     """Finds what the index lost, or kept, without telling anybody."""
+    _repair(asks_canaries=True)
+
+
+@shared_task(name="knowledge.compare_index", time_limit=300, soft_time_limit=270)  # type: ignore[untyped-decorator]
+def compare_index_task() -> None:
+    """The cheap half of a repair: what the index says it holds, against the database."""
+    _repair(asks_canaries=False)
+
+
+def _repair(*, asks_canaries: bool) -> None:
     from knowledge.indexing import repair_index
     from knowledge.vectors import VectorStoreUnavailable
 
     try:
-        repair_index()
+        repair_index(asks_canaries=asks_canaries)
     except (VectorStoreUnavailable, OperationalError) as error:
         log.warning("Repair of the index: %s", error)
 

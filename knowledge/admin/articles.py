@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -21,9 +21,11 @@ from django.utils.translation import ngettext
 from knowledge.admin.display import STYLESHEET, badge, is_changelist, short_moment, two_lines
 from knowledge.admin.fields import CategoryChoice, route_violation
 from knowledge.admin.history import HistoryAdmin
+from knowledge.admin.receipt import receipt_of
 from knowledge.embeddings import EmbedderUnavailable, current_recipe
 from knowledge.models import Article, Category, Passage, Status
-from knowledge.services import archive_article, make_draft, publish_article
+from knowledge.outbox import Standing, in_standing
+from knowledge.services import archive_article, index_again, make_draft, publish_article
 
 # Django's own classes take type arguments in the stubs only.
 if TYPE_CHECKING:
@@ -70,19 +72,21 @@ class IndexStateFilter(admin.SimpleListFilter):
     parameter_name = "index"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
-        return [("ready", _("Answerable")), ("waiting", _("Waiting")), ("error", _("Error"))]
+        return [
+            (Standing.ANSWERABLE, _("Answerable")),
+            (Standing.WAITING, _("Waiting")),
+            (Standing.FAILED, _("Failed, tried again by itself")),
+            (Standing.GIVEN_UP, _("Given up")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        published = Q(status=Status.PUBLISHED)
-        fresh = Q(content_fingerprint=F("indexed_fingerprint"), indexed_recipe=recipe_fingerprint() or "")
-        match self.value():
-            case "ready":
-                return queryset.filter(published, fresh)
-            case "waiting":
-                return queryset.filter(published, index_error="").exclude(fresh)
-            case "error":
-                return queryset.filter(published).exclude(index_error="").exclude(fresh)
-        return None
+        if self.value() not in {standing for standing, _label in self.lookup_choices}:
+            return None
+        standing, recipe = Standing(str(self.value())), recipe_fingerprint() or ""
+        chosen = in_standing(standing, recipe=recipe)
+        if standing is Standing.WAITING:
+            chosen |= in_standing(Standing.IN_HAND, recipe=recipe)
+        return queryset.filter(chosen)
 
 
 class PassageInline(_PassageInline):
@@ -97,7 +101,7 @@ class PassageInline(_PassageInline):
     extra = max_num = 0
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Passage]:
-        passages = super().get_queryset(request).filter(revision=F("article__revision")).defer("vector")
+        passages = Passage.objects.as_written().defer("vector")
         recipe = recipe_fingerprint()
         return passages.filter(recipe=recipe) if recipe else passages
 
@@ -147,7 +151,7 @@ class ArticleAdmin(HistoryAdmin):
     prepopulated_fields = {"slug": ("title",)}
     readonly_fields = (
         "author",
-        "index_state",
+        "receipt",
         "revision",
         "created_at",
         "updated_at",
@@ -164,7 +168,7 @@ class ArticleAdmin(HistoryAdmin):
             _("Record"),
             {
                 "fields": (
-                    "index_state",
+                    "receipt",
                     ("revision", "author"),
                     ("created_at", "updated_at", "published_at"),
                     "origin",
@@ -172,7 +176,7 @@ class ArticleAdmin(HistoryAdmin):
             },
         ),
     )
-    actions = ("publish", "archive", "make_draft")
+    actions = ("publish", "archive", "make_draft", "try_again")
     save_on_top = True
 
     class Media:
@@ -205,11 +209,6 @@ class ArticleAdmin(HistoryAdmin):
     def save_model(self, request: HttpRequest, obj: Article, form: Any, change: bool) -> None:
         if not change:
             obj.author = request.user  # type: ignore[assignment]  # staff, never anonymous
-        else:
-            # An old revision that is brought back becomes a new one: numbers never go backwards, because
-            # citations and passages point at them.
-            stored = Article.objects.only("revision", "content_fingerprint").get(pk=obj.pk)
-            obj.revision, obj.content_fingerprint = stored.revision, stored.content_fingerprint
         super().save_model(request, obj, form, change)
 
     @admin.display(description=_("status"), ordering="status")
@@ -217,23 +216,18 @@ class ArticleAdmin(HistoryAdmin):
         return badge(article.get_status_display(), _STATUS_TONES[Status(article.status)])
 
     @admin.display(description=_("answerable"), ordering="indexed_at")
-    def index_state(self, article: Article) -> str | SafeString:
-        if article.pk is None or article.status != Status.PUBLISHED:
-            return format_html('<span class="hc-quiet">{}</span>', _("not published"))
-        recipe = recipe_fingerprint()
-        if recipe is None:
-            return badge(_("no model"), "bad", _("The configured embedding model is missing."))
-        if not article.is_stale(recipe):
-            since = timezone.localtime(article.indexed_at or article.updated_at)
-            return badge(
-                _("since %(day)s") % {"day": formats.date_format(since, "SHORT_DATE_FORMAT")},
-                "good",
-                _("Answerable since %(moment)s")
-                % {"moment": formats.date_format(since, "SHORT_DATETIME_FORMAT")},
-            )
-        if article.index_error:
-            return badge(_("error"), "bad", article.index_error)
-        return badge(_("waiting"), "notice", _("Changed since it was last indexed"))
+    def index_state(self, article: Article) -> SafeString:
+        receipt = receipt_of(article, recipe=recipe_fingerprint(), now=timezone.now())
+        if receipt.tone == "quiet":
+            return format_html('<span class="hc-quiet">{}</span>', receipt.short)
+        return badge(receipt.short, receipt.tone, receipt.sentence)
+
+    @admin.display(description=_("answerable"))
+    def receipt(self, article: Article) -> str | SafeString:
+        receipt = receipt_of(article, recipe=recipe_fingerprint(), now=timezone.now())
+        if receipt.tone == "quiet":
+            return receipt.sentence
+        return format_html("{} {}", badge(receipt.short, receipt.tone), receipt.sentence)
 
     @admin.display(description=_("title"), ordering="title")
     def titled(self, article: Article) -> SafeString:
@@ -272,6 +266,17 @@ class ArticleAdmin(HistoryAdmin):
     @admin.action(description=_("Turn selected articles into drafts"), permissions=["change"])
     def make_draft(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         self._apply(request, queryset, make_draft)
+
+    @admin.action(description=_("Try again to index selected articles"), permissions=["change"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
+        tried = index_again(articles=queryset)
+        if tried:
+            message = ngettext(
+                "%(count)d article is tried again.", "%(count)d articles are tried again.", tried
+            ) % {"count": tried}
+            self.message_user(request, message, messages.SUCCESS)
+        else:
+            self.message_user(request, _("Nothing has failed with these articles."), messages.INFO)
 
     def _apply(self, request: HttpRequest, queryset: QuerySet[Article], service: Callable[..., bool]) -> None:
         changed = sum(service(article=article) for article in queryset)

@@ -17,6 +17,7 @@ import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ import numpy as np
 from django.conf import settings
 from langchain_core.embeddings import Embeddings
 
+from knowledge.breaker import Breaker
 from knowledge.chunking import CHUNKER_GENERATION
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ _MAX_TOKENS_PER_PASSAGE = 256  # models with longer windows still gain nothing f
 
 
 class EmbedderUnavailable(Exception):
-    """The embedding model cannot be loaded. Trying again helps only after the setting is mended."""
+    """The embedding model cannot be loaded. Trying again helps only after its setting or its files are mended."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class SentenceTransformerEmbeddings(Embeddings):
         if local:
             os.environ["HF_HUB_OFFLINE"] = "1"
         import torch
+        from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as transformers_logging
 
@@ -93,7 +96,7 @@ class SentenceTransformerEmbeddings(Embeddings):
                 local_files_only=local,
                 model_kwargs={"use_safetensors": True},
             )
-        except (OSError, ValueError, RuntimeError, AssertionError, ImportError) as error:
+        except (OSError, ValueError, RuntimeError, AssertionError, ImportError, SafetensorError) as error:
             first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise EmbedderUnavailable(
                 f"EMBEDDING_MODEL={name!r} (EMBEDDING_DEVICE={device}) cannot be loaded: {first_line}"
@@ -163,13 +166,21 @@ class SentenceTransformerEmbeddings(Embeddings):
 
 
 def current_recipe() -> Recipe:
-    """The recipe that the settings ask for. Reads file hashes at most; never loads a model."""
-    return _recipe_of(settings.EMBEDDING_MODEL)
+    """The recipe that the settings ask for. Reads file hashes at most; never loads a model.
+
+    Of the models that come with this project it is known even where their files are gone. Of another one that
+    is gone it is not: EmbedderUnavailable.
+    """
+    try:
+        return _recipe_of(settings.EMBEDDING_MODEL)
+    except OSError as error:
+        raise EmbedderUnavailable(
+            f"EMBEDDING_MODEL={settings.EMBEDDING_MODEL!r} cannot be read: {error}"
+        ) from error
 
 
 @functools.cache
 def _recipe_of(name: str) -> Recipe:
-    location, local = _locate(name)
     if name == ENGLISH_MODEL:
         identity, label = _ENGLISH_SHA256, "all-MiniLM-L6-v2 (offline, English)"
     elif name == BILINGUAL_MODEL:
@@ -177,32 +188,85 @@ def _recipe_of(name: str) -> Recipe:
             f"{_ENGLISH_SHA256}|{_BILINGUAL_SHA256}",
             "all-MiniLM-L6-v2, German and English (offline)",
         )
-    elif local and _is_bilingual(Path(location)):
-        identity, label = f"{_ENGLISH_SHA256}|{_bilingual_sha256(Path(location))}", Path(location).name
-    elif local:
-        identity, label = _weights_sha256(Path(location)), Path(location).name
     else:
-        identity, label = name, name
+        identity, label = _identity_of_files(name)
     parts = f"{identity}|chunker {CHUNKER_GENERATION}|{_MAX_TOKENS_PER_PASSAGE} tokens|headings apart"
     return Recipe(hashlib.sha256(parts.encode()).hexdigest(), label)
+
+
+def _identity_of_files(name: str) -> tuple[str, str]:
+    location, local = _locate(name)
+    if not local:
+        return name, name
+    folder = Path(location)
+    if _is_bilingual(folder):
+        return f"{_ENGLISH_SHA256}|{_bilingual_sha256(folder)}", folder.name
+    return _weights_sha256(folder), folder.name
 
 
 _embedder: Any = None
 _embedder_lock = threading.Lock()
 
 
+def _new_breaker() -> Breaker:
+    return Breaker("The embedding model", first_pause_seconds=2.0, longest_pause_seconds=10.0)
+
+
+_loading = _new_breaker()
+
+
 def get_embedder() -> SentenceTransformerEmbeddings:
-    """The process's embedder, loaded on first use (seconds). Raises EmbedderUnavailable."""
+    """The process's embedder, loaded on first use (seconds). Raises EmbedderUnavailable.
+
+    After a failure that is what everybody gets at once, until one caller, a while later, tries again.
+    """
     global _embedder
-    with _embedder_lock:
-        if _embedder is None:
-            _embedder = load_embedder(settings.EMBEDDING_MODEL)
-        embedder: SentenceTransformerEmbeddings = _embedder
+    embedder: SentenceTransformerEmbeddings | None = _embedder
+    if embedder is not None:
         return embedder
+    attempt = _loading.attempt()
+    if attempt is None:
+        raise EmbedderUnavailable(_loading.reason or "The embedding model is being loaded again.")
+    try:
+        with _embedder_lock:  # at a first load several wait here for one model
+            if _embedder is None and _loading.reason and not attempt.is_trial:
+                raise EmbedderUnavailable(_loading.reason)
+            if _embedder is None:
+                _embedder = load_embedder(settings.EMBEDDING_MODEL)
+            embedder = _embedder
+    except EmbedderUnavailable as error:
+        attempt.failed(str(error))
+        raise
+    except BaseException:
+        attempt.failed("it failed in an unexpected way, the log says how")
+        raise
+    attempt.succeeded()
+    assert embedder is not None
+    return embedder
+
+
+class EmbedderState(StrEnum):
+    LOADED = "loaded"
+    NOT_LOADED = "not loaded yet"
+    FAILED = "cannot be loaded"
+
+
+def embedder_state() -> EmbedderState:
+    """As far as this process knows; loads nothing."""
+    if _embedder is not None:
+        return EmbedderState.LOADED
+    return EmbedderState.FAILED if _loading.reason else EmbedderState.NOT_LOADED
 
 
 def load_embedder(name: str) -> SentenceTransformerEmbeddings:
     """A fresh embedder for a value of EMBEDDING_MODEL, with its files checked. Raises EmbedderUnavailable."""
+    try:
+        return _load(name)
+    except OSError as error:  # files that were there a moment ago
+        raise EmbedderUnavailable(f"EMBEDDING_MODEL={name!r} cannot be read: {error}") from error
+
+
+def _load(name: str) -> SentenceTransformerEmbeddings:
     location, local = _locate(name)
     is_bilingual = local and _is_bilingual(Path(location))
     if name == ENGLISH_MODEL or is_bilingual:
@@ -235,9 +299,10 @@ def write_bilingual_model(
 
 def use_embedder(embedder: Any) -> None:
     """Replaces the process's embedder (None: load again on next use). For tests and offline tools."""
-    global _embedder
+    global _embedder, _loading
     with _embedder_lock:
         _embedder = embedder
+        _loading = _new_breaker()
 
 
 def _locate(name: str) -> tuple[str, bool]:

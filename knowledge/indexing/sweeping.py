@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from django.db import DatabaseError, close_old_connections
 
@@ -16,6 +17,7 @@ from knowledge.embeddings import EmbedderUnavailable, current_recipe, get_embedd
 from knowledge.indexing.drift import repair_index
 from knowledge.indexing.syncing import Progress, SyncReport, sync_stale_here
 from knowledge.models import Article, Language, Passage
+from knowledge.outbox import is_claimed, try_again
 from knowledge.retrieval import retrieve
 from knowledge.vectors import VectorStoreUnavailable, get_store
 
@@ -25,22 +27,29 @@ _SWEEP_SECONDS = 0.5  # between two looks; one look is one query that reads an i
 _COMPARE_SECONDS = 5.0  # ids of the index against the database; 0.1 s for 20 000 passages
 _CANARY_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 10.0  # after failures
-_RETRY_FAILED_SECONDS = 60.0  # for articles that cannot be indexed
 _FOLLOW_POLL_SECONDS = 0.2
 _FOLLOW_PATIENCE_SECONDS = 30.0  # without progress, the other process is not trusted any longer
 _IDS_IN_A_QUERY = 1000
 
 
 def sync_stale(*, progress: Progress | None = None) -> SyncReport:
-    """Brings all stale articles up to date, or waits until the running `serve` has done it.
+    """Brings all stale articles up to date, or waits until those who are at it have done it.
 
-    Raises EmbedderUnavailable, and VectorStoreUnavailable after everything that needs no index is done.
+    Somebody asks for it, so what has failed or was given up gets another chance. Raises EmbedderUnavailable,
+    and VectorStoreUnavailable after everything that needs no index is done.
     """
+    stale = Article.objects.stale(current_recipe().fingerprint)
+    try_again(stale)
     if sweepers.sweeper_elsewhere() is not None:
         report = _follow(progress)
         if report is not None:
             return report
-    return sync_stale_here(progress=progress)
+    report = sync_stale_here(progress=progress)
+    while stale.filter(is_claimed()).exists():
+        time.sleep(_FOLLOW_POLL_SECONDS)
+        # They finish, or fail, or let go, or their lease runs out and it is ours.
+        report = _sum(report, sync_stale_here())
+    return report
 
 
 def warm_up() -> None:
@@ -59,7 +68,6 @@ class Sweeper(threading.Thread):
         self._on_warm = on_warm
         self._failures = 0
         self._compare_due = self._canaries_due = 0.0
-        self._retry_failed_due = 0.0
         sweepers.declare_sweeper()
 
     def stop(self, timeout_seconds: float) -> None:
@@ -97,14 +105,7 @@ class Sweeper(threading.Thread):
 
     def _sweep(self) -> None:
         now = time.monotonic()
-        stale = Article.objects.stale(current_recipe().fingerprint).order_by()
-        excluded: list[int] = []
-        if now < self._retry_failed_due:
-            excluded = list(stale.exclude(index_error="").values_list("pk", flat=True))
-        else:
-            self._retry_failed_due = now + _RETRY_FAILED_SECONDS
-        if stale.exclude(pk__in=excluded).exists():
-            sync_stale_here(newest_first=True, excluded_ids=excluded)
+        sync_stale_here(newest_first=True)
         if now >= self._compare_due:
             asks_canaries = now >= self._canaries_due
             report = repair_index(asks_canaries=asks_canaries)
@@ -141,6 +142,16 @@ def _follow(progress: Progress | None) -> SyncReport | None:
         progress(total, total)
     failed = Article.objects.stale(recipe).exclude(index_error="").values_list("pk", flat=True)
     return SyncReport(articles=total, passages=_passages_of(followed, recipe), failed=tuple(failed))
+
+
+def _sum(first: SyncReport, more: SyncReport) -> SyncReport:
+    return replace(
+        first,
+        articles=first.articles + more.articles,
+        passages=first.passages + more.passages,
+        embedded=first.embedded + more.embedded,
+        failed=(*first.failed, *more.failed),
+    )
 
 
 def _passages_of(article_ids: Sequence[int], recipe: str) -> int:
