@@ -8,6 +8,7 @@ import logging
 from datetime import timedelta
 
 from django.db import InterfaceError, OperationalError
+from django.db.models import Q
 from django.utils import timezone
 
 from assistant.models import Question, QuestionStatus
@@ -24,9 +25,10 @@ _QUESTIONS_A_SWEEP = 50
 def settle_interrupted() -> int:
     """How many were settled. Raises what a database that is away raises; all else concerns one question."""
     now = timezone.now()
-    stuck = Question.objects.filter(
-        status=QuestionStatus.RECEIVED, created_at__lt=now - timedelta(seconds=INTERRUPTED_AFTER_SECONDS)
-    )
+    patience = timedelta(seconds=INTERRUPTED_AFTER_SECONDS)
+    # What was asked in the future was asked before the clock was set back.
+    was_asked_long_ago = Q(created_at__lt=now - patience) | Q(created_at__gt=now + patience)
+    stuck = Question.objects.filter(was_asked_long_ago, status=QuestionStatus.RECEIVED)
     too_old = now - timedelta(seconds=HANDED_OVER_AFTER_SECONDS)
     settled = 0
     for question in stuck.select_related("conversation", "user").order_by("created_at")[:_QUESTIONS_A_SWEEP]:

@@ -6,7 +6,6 @@ passages keep their signals, so that an answer can be explained after the articl
 
 import secrets
 import uuid
-from datetime import datetime
 from typing import Self
 
 from django.conf import settings
@@ -365,9 +364,6 @@ class TicketMessage(models.Model):
 
 
 class MailQuerySet(models.QuerySet["Mail"]):
-    def due(self, moment: datetime) -> Self:
-        return self.filter(due_at__lte=moment)
-
     def troubled(self) -> Self:
         """Not sent, and at least one try has failed."""
         return self.filter(sent_at__isnull=True).exclude(error="")

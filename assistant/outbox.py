@@ -14,17 +14,17 @@ import smtplib
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from celery import shared_task
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerUnreachable
 
 from assistant.mail import compose
-from assistant.models import Mail, Ticket, TicketMessage
+from assistant.models import Mail, MailQuerySet, Ticket, TicketMessage
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ LEASE_SECONDS = 120  # above the longest try: a worker is stopped after 90
 MAX_ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 60  # eight times as long after every try: five tries outlast a night without a server
 _PAUSE_GROWTH = 8
+_SKEW = timedelta(minutes=5)  # by which the clocks of several machines may differ
 _SWEEP_SECONDS = 60  # then the rest is left to the next sweep
 _MAILS_A_SWEEP = 200
 
@@ -50,7 +51,7 @@ def owe_reply(message: TicketMessage) -> None:
 def send_due() -> None:
     """Sends what is due, the longest overdue first. Ends early where the server itself is the trouble."""
     ends = time.monotonic() + _SWEEP_SECONDS
-    due = Mail.objects.due(timezone.now()).order_by("due_at").values_list("pk", flat=True)
+    due = _due(timezone.now()).order_by("due_at").values_list("pk", flat=True)
     for mail_id in list(due[:_MAILS_A_SWEEP]):
         if not _try(mail_id) or time.monotonic() > ends:
             return
@@ -103,7 +104,7 @@ def _ring(mail_id: int) -> None:
 def _try(mail_id: int) -> bool:
     """One try, unless somebody else has the mail. False where no other mail would fare better now."""
     now = timezone.now()
-    taken = Mail.objects.due(now).filter(pk=mail_id)
+    taken = _due(now).filter(pk=mail_id)
     if not taken.update(due_at=now + timedelta(seconds=LEASE_SECONDS), attempts=F("attempts") + 1):
         return True
     mail = Mail.objects.select_related("ticket__question", "message").filter(pk=mail_id).first()
@@ -119,9 +120,22 @@ def _try(mail_id: int) -> bool:
     return True
 
 
+def _due(now: datetime) -> MailQuerySet:
+    """Also what is to wait for longer than anything waits: the clock was set back, and that holds nobody up."""
+    beyond = Q()
+    for attempts in range(MAX_ATTEMPTS + 1):
+        longest = max(_pause_after(attempts), timedelta(seconds=LEASE_SECONDS)) if attempts else timedelta()
+        beyond |= Q(attempts=attempts, due_at__gt=now + longest + _SKEW)
+    return Mail.objects.filter(Q(due_at__lte=now) | beyond)
+
+
+def _pause_after(attempts: int) -> timedelta:
+    return timedelta(seconds=_FIRST_PAUSE_SECONDS * _PAUSE_GROWTH ** (attempts - 1))
+
+
 def _put_off(mail: Mail, error: Exception) -> None:
     gives_up = _is_final(error) or mail.attempts >= MAX_ATTEMPTS
-    pause = timedelta(seconds=_FIRST_PAUSE_SECONDS * _PAUSE_GROWTH ** (mail.attempts - 1))
+    pause = _pause_after(mail.attempts)
     # Only while the lease is still ours: somebody else may have sent it by now.
     Mail.objects.filter(pk=mail.pk, due_at=mail.due_at).update(
         due_at=None if gives_up else timezone.now() + pause, error=_described(error)

@@ -19,7 +19,7 @@ from assistant.models import (
     TicketStatus,
 )
 from assistant.outbox import owe_confirmation
-from knowledge.embeddings import current_recipe
+from knowledge.models import Passage
 
 
 def claim(question: Question, decision: Decision, elapsed_ms: int) -> bool:
@@ -34,7 +34,7 @@ def claim(question: Question, decision: Decision, elapsed_ms: int) -> bool:
         confidence_signals=confidence.signals,
         calibrated=confidence.calibrated,
         calibration=confidence.calibration,
-        recipe=current_recipe().fingerprint,
+        recipe=decision.retrieval.recipe,
         elapsed_ms=elapsed_ms,
     )
 
@@ -42,6 +42,15 @@ def claim(question: Question, decision: Decision, elapsed_ms: int) -> bool:
 def claim_undecided(question: Question) -> bool:
     """The same for a question that goes to a person as it is."""
     return _claim(question, QuestionStatus.ESCALATED)
+
+
+def is_overtaken(question: Question, decision: Decision) -> bool:
+    """Whether the gate would no longer let pass what the answer cites. Deciding takes a while, editors do not wait."""
+    if decision.draft is None:
+        return False
+    cited = {citation.passage.passage_id for citation in decision.draft.citations}
+    language = decision.retrieval.article_language
+    return Passage.objects.answerable_by_id(cited, question.user, language=language).keys() != cited
 
 
 def store_considered(question: Question, decision: Decision) -> None:

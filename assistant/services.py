@@ -16,7 +16,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from assistant.asking import Inquiry, decide
+from assistant.asking import Decision, Inquiry, decide
 from assistant.models import (
     MAX_DETAIL_LENGTH,
     Channel,
@@ -32,7 +32,14 @@ from assistant.models import (
     TicketStatus,
 )
 from assistant.outbox import owe_confirmation, owe_reply
-from assistant.recording import claim, claim_undecided, escalate, publish_answer, store_considered
+from assistant.recording import (
+    claim,
+    claim_undecided,
+    escalate,
+    is_overtaken,
+    publish_answer,
+    store_considered,
+)
 from assistant.validation import (
     InvalidInput,
     clean_email,
@@ -47,6 +54,7 @@ from knowledge.models import Language, Reader
 log = logging.getLogger(__name__)
 
 _TURNS_OF_HISTORY = 3
+_DECISIONS = 3  # of one question, where edits come in between
 
 
 class IdempotencyConflict(Exception):
@@ -101,29 +109,29 @@ def ask_question(
 
 
 def settle_question(*, question: Question) -> Question:
-    """Answers or escalates a stored question. Safe to repeat: who claims the row first stores the outcome."""
+    """Answers or escalates a stored question. Safe to repeat: who claims the row first stores the outcome.
+
+    Where articles do not stand still for as long as it takes to decide, several times over, a person gets it.
+    """
     if question.status != QuestionStatus.RECEIVED:
         return question
     started = time.perf_counter()
-    decision = decide(
-        Inquiry(
-            text=question.text,
-            language=question.language,
-            reader=question.user,
-            history=_history_before(question),
+    for _attempt in range(_DECISIONS):
+        decision = decide(
+            Inquiry(
+                text=question.text,
+                language=question.language,
+                reader=question.user,
+                history=_history_before(question),
+            )
         )
-    )
-    elapsed_ms = round((time.perf_counter() - started) * 1000)
-    with transaction.atomic():
-        if claim(question, decision, elapsed_ms):
-            store_considered(question, decision)
-            if decision.draft is not None:
-                publish_answer(question, decision)
-            else:
-                assert decision.reason is not None
-                escalate(question, decision.reason)
-    log.info("question %s %s in %d ms", question.public_id, question.status, elapsed_ms)
-    return _settled(question)
+        elapsed_ms = round((time.perf_counter() - started) * 1000)
+        if _store_outcome(question, decision, elapsed_ms):
+            log.info("question %s %s in %d ms", question.public_id, question.status, elapsed_ms)
+            return _settled(question)
+        question.refresh_from_db(fields=["status"])
+    log.warning("question %s was overtaken by edits %d times", question.public_id, _DECISIONS)
+    return hand_over(question=question)
 
 
 def hand_over(*, question: Question) -> Question:
@@ -309,6 +317,28 @@ def add_staff_message(*, ticket: Ticket, author: Any, body: str, is_internal: bo
                 ticket.status = TicketStatus.PENDING
         ticket.save()
     return message
+
+
+class _Overtaken(Exception):
+    """What was decided rests on a text that may not be quoted any more."""
+
+
+def _store_outcome(question: Question, decision: Decision, elapsed_ms: int) -> bool:
+    """False where an article that it rests on was deleted, withdrawn or changed since: it is to be decided anew."""
+    try:
+        with transaction.atomic():
+            if claim(question, decision, elapsed_ms):
+                if is_overtaken(question, decision):
+                    raise _Overtaken
+                store_considered(question, decision)
+                if decision.draft is not None:
+                    publish_answer(question, decision)
+                else:
+                    assert decision.reason is not None
+                    escalate(question, decision.reason)
+    except (_Overtaken, IntegrityError):  # the latter of rows that point to what was deleted
+        return False
+    return True
 
 
 def _store_question(

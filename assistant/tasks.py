@@ -7,6 +7,7 @@ from django.db import InterfaceError, OperationalError
 
 from assistant import outbox
 from assistant.interrupted import settle_interrupted
+from knowledge.turns import Turn, our_turn
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,9 @@ def send_due_mail_task() -> None:
 @shared_task(name="assistant.settle_interrupted", soft_time_limit=270, time_limit=300)  # type: ignore[untyped-decorator]
 def settle_interrupted_task() -> None:
     try:
-        settle_interrupted()
+        # Two would be harmless, the first to store an outcome wins; but every question would be decided twice.
+        with our_turn(Turn.SETTLE) as is_ours:
+            if is_ours:
+                settle_interrupted()
     except (OperationalError, InterfaceError) as error:
         log.warning("Interrupted questions are left to the next sweep: %s", error)

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from knowledge import sweepers
+from knowledge import generations, sweepers
 from knowledge.embeddings import EmbedderState, EmbedderUnavailable, current_recipe, embedder_state
 from knowledge.indexing.checkup import read_checkup
 from knowledge.models import Article
@@ -80,6 +80,7 @@ def readiness() -> Readiness:
         "vector_index": _vector_index,
         "embedding_model": _embedding_model,
         "articles": _articles,
+        "next_index": _next_index,
         "sweep": _sweep,
         "canaries": _canaries,
         "broker": _broker,
@@ -97,12 +98,21 @@ def _database() -> Part:
 
 def _articles() -> Part:
     """Not indexed yet, or not in their present wording; the sweep brings them in."""
-    try:
-        stale = Article.objects.stale(current_recipe().fingerprint)
-    except EmbedderUnavailable:
-        return Part(State.DEGRADED, "the embedding model cannot be found")
+    stale = Article.objects.stale(generations.live_recipe())
     failed = stale.exclude(index_error="")
     return Part(State.OK, facts={"stale": stale.count(), "failed": failed.count()})
+
+
+def _next_index() -> Part:
+    """What is built because the settings ask for another model; the live index answers until it is complete."""
+    generation = generations.building()
+    if generation is None:
+        return Part(State.OK, "none is being built")
+    known = generations.progress_of(generation)
+    facts: dict[str, Fact] = {"done": known.done, "total": known.total, "given_up": known.given_up}
+    if generation.problem or known.given_up:
+        return Part(State.DEGRADED, "is being built, but does not get on; the present one answers", facts)
+    return Part(State.OK, "is being built; the present one answers", facts)
 
 
 def _vector_index() -> Part:
@@ -114,9 +124,17 @@ def _vector_index() -> Part:
 
 
 def _embedding_model() -> Part:
-    state = embedder_state()
+    """The one that the live index was made with, and that questions need; then the one that is set."""
+    live = generations.live()
+    if live is not None and generations.trouble_of(live):
+        return Part(State.DEGRADED, "that of the index is gone; lexical search answers alone")
+    state = embedder_state(live.model if live is not None else "")
     if state == EmbedderState.FAILED:
         return Part(State.DEGRADED, f"{state}, the log says why; lexical search answers alone")
+    try:
+        current_recipe()
+    except EmbedderUnavailable:
+        return Part(State.DEGRADED, "the one that is set cannot be found")
     return Part(State.OK, state)
 
 
@@ -141,7 +159,7 @@ def _canaries() -> Part:
     """Passages that were asked to find themselves in the index."""
     checkup = read_checkup()
     if checkup is None or checkup.canaries_at is None:
-        return Part(State.OK, "not known to this machine")
+        return Part(State.OK, "not asked yet")
     facts: dict[str, Fact] = {
         "asked_at": _moment(checkup.canaries_at),
         "checked": checkup.checked,

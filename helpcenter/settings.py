@@ -140,8 +140,18 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not memory: threads of a test then meet the same locks as in production.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 0, "max_size": 8, "timeout": 5}
-    DATABASES["default"]["OPTIONS"]["options"] = "-c lock_timeout=5s"  # as long as SQLite waits
+    _options = DATABASES["default"].setdefault("OPTIONS", {})
+    _options["pool"] = {
+        "min_size": 0,
+        "max_size": 12,  # for 8 requests, the sweeps and /readyz
+        "timeout": 5,  # seconds that a request waits for one
+        # Seconds after which the pool gives up on a connection and the next request tries a new one. Its own five
+        # minutes come with ever longer pauses: after an outage of 75 s it was 37 s until the first answer.
+        "reconnect_timeout": 5,
+    }
+    _options["options"] = (
+        f"{_options.get('options', '')} -c lock_timeout=5s".strip()
+    )  # as long as SQLite waits
     # Connections that a restarted server or a firewall has cut are replaced before a request meets them.
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -172,6 +182,8 @@ CHROMA_URL = _read("str", "CHROMA_URL", "")
 EMBEDDING_MODEL = _read("str", "EMBEDDING_MODEL", "minilm-de-en")
 EMBEDDING_DEVICE = _read("str", "EMBEDDING_DEVICE", "cpu", validate=validate.OneOf(["cpu", "cuda", "auto"]))
 EMBEDDING_THREADS = _read("int", "EMBEDDING_THREADS", 0, validate=validate.Range(min=0))  # 0: torch decides
+# A question that was asked of the old index has to end before its passages may go.
+RETIRED_INDEX_SECONDS = _read("int", "RETIRED_INDEX_SECONDS", 600, validate=validate.Range(min=0))
 # Hubs are asked only when a hub model is configured; knowledge.embeddings decides which that is.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
@@ -217,6 +229,7 @@ CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps no file: all is due wit
 CELERY_BEAT_ENABLE_REMOTE_CONTROL = True  # `celery inspect ping` reaches beat as well
 CELERY_BEAT_SCHEDULE = {  # seconds; a wake-up that nobody took by then is not worth taking
     "sweep": {"task": "knowledge.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
+    "build-index": {"task": "knowledge.build_index", "schedule": 5.0, "options": {"expires": 5.0}},
     "compare-index": {"task": "knowledge.compare_index", "schedule": 10.0, "options": {"expires": 10.0}},
     "repair-index": {"task": "knowledge.repair_index", "schedule": 60.0, "options": {"expires": 60.0}},
     "send-mail": {"task": "assistant.send_due_mail", "schedule": 30.0, "options": {"expires": 30.0}},

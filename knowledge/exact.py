@@ -64,6 +64,7 @@ def _vectors(key: CollectionKey, version: int) -> _Vectors:
     with _guard:
         held = _held.get(key)
         if held is None or held.version != version:
+            release([other for other in _held if other.recipe != key.recipe])  # of a generation that was
             held = _held[key] = _read(key, version, held)
         return held
 

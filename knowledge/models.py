@@ -1,6 +1,6 @@
 """What the help center knows: categories, articles and the passages they are searched by.
 
-The database is the truth. `Article` carries its own outbox (`content_fingerprint` against `indexed_fingerprint`;
+The database is the truth. `Article` carries its own outbox (its edition against its `IndexMark` in a generation;
 `knowledge.outbox` reads it), and `ArticleQuerySet.published().visible_to()` with its twin
 `Article.is_visible_to` is the one gate that decides who may read what. Nothing here knows about vectors stores
 or questions.
@@ -13,7 +13,7 @@ from typing import Any, Self, TypeAlias
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Left
 from django.urls import reverse
 from django.utils import timezone
@@ -104,9 +104,18 @@ class ArticleQuerySet(models.QuerySet["Article"]):
     def visible_to(self, user: Reader) -> Self:
         return self.filter(audience__in=audiences_for(user))
 
+    def fresh(self, recipe: str) -> Self:
+        """Articles of which that generation holds what is stored now."""
+        return self.filter(Exists(_marks_of_now(recipe)))
+
     def stale(self, recipe: str) -> Self:
-        """Articles whose passages do not match what is stored now; the outbox of the index."""
-        return self.exclude(content_fingerprint=F("indexed_fingerprint"), indexed_recipe=recipe)
+        """The others; the outbox of the index."""
+        return self.filter(~Exists(_marks_of_now(recipe)))
+
+    def with_index_mark(self, recipe: str) -> Self:
+        """Each with `is_indexed` and `indexed_at`, so that a list costs no query an article."""
+        marks = _marks_of_now(recipe)
+        return self.annotate(is_indexed=Exists(marks), indexed_at=Subquery(marks.values("indexed_at")[:1]))
 
 
 class Article(models.Model):
@@ -150,10 +159,7 @@ class Article(models.Model):
     # The edit that gave the article this fingerprint; what was planned for an earlier one is void.
     content_changed_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    # What the index knows of it. Nothing else writes these: see `save`.
-    indexed_fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)
-    indexed_recipe = models.CharField(max_length=64, blank=True, default="", editable=False)
-    indexed_at = models.DateTimeField(_("answerable since"), null=True, blank=True, editable=False)
+    # How the work on it goes, in whichever generation. Nothing else writes these: see `save`.
     index_claimed_at = models.DateTimeField(null=True, blank=True, editable=False)  # a sync is at work
     index_attempts = models.PositiveSmallIntegerField(
         default=0, editable=False
@@ -162,9 +168,6 @@ class Article(models.Model):
     index_error = models.CharField(_("index error"), max_length=500, blank=True, editable=False)
 
     INDEX_FIELDS = (
-        "indexed_fingerprint",
-        "indexed_recipe",
-        "indexed_at",
         "index_claimed_at",
         "index_attempts",
         "index_failed_at",
@@ -206,9 +209,7 @@ class Article(models.Model):
         indexes = [
             models.Index(fields=["status", "language", "audience"], name="article_gate"),
             # Holds all that `stale` compares, so that a sweep reads no article text.
-            models.Index(
-                fields=["indexed_recipe", "content_fingerprint", "indexed_fingerprint"], name="article_outbox"
-            ),
+            models.Index(fields=["content_fingerprint", "content_changed_at"], name="article_edition"),
         ]
 
     def __str__(self) -> str:
@@ -252,21 +253,14 @@ class Article(models.Model):
             self.published_at = now
         if self.content_fingerprint == stored_fingerprint:
             return set()
+        # Another edition even where an edit is taken back: a sync may have replaced the passages in between.
+        # No mark is of this one, so it is stale in every generation.
         self.content_changed_at = now
-        # Stale even where an edit is taken back: a sync may have replaced the passages in between.
-        self.indexed_fingerprint = ""
         # New content is nobody's work yet, and what failed was the old.
         self.index_claimed_at = self.index_failed_at = None
         self.index_attempts = 0
         self.index_error = ""
-        return {
-            "content_changed_at",
-            "indexed_fingerprint",
-            "index_claimed_at",
-            "index_failed_at",
-            "index_attempts",
-            "index_error",
-        }
+        return {"content_changed_at", *self.INDEX_FIELDS}
 
     def _loaded_fields(self) -> set[str]:
         deferred = self.get_deferred_fields()
@@ -279,7 +273,9 @@ class Article(models.Model):
 
     def is_stale(self, recipe: str) -> bool:
         """The predicate twin of `Article.objects.stale(recipe)`."""
-        return self.content_fingerprint != self.indexed_fingerprint or self.indexed_recipe != recipe
+        return not self.index_marks.filter(
+            recipe=recipe, fingerprint=self.content_fingerprint, edition_at=self.content_changed_at
+        ).exists()
 
     @property
     def text_fingerprint(self) -> str:
@@ -365,21 +361,96 @@ class Passage(models.Model):
         return (self.revision, self.text_fingerprint) == (article.revision, article.text_fingerprint)
 
 
-class IndexState(models.Model):
-    """One row per recipe. `version` moves with every change of its passages: in-memory indexes compare it."""
+class IndexMark(models.Model):
+    """This edition of the article is in that generation: its passages in the database, their ids in the index.
 
-    recipe = models.CharField(max_length=64, unique=True)
-    embedder = models.CharField(max_length=200)  # what a person would call the model
-    dimension = models.PositiveIntegerField()
-    version = models.PositiveBigIntegerField(default=0)
-    created_at = models.DateTimeField(auto_now_add=True)
+    Made when the index has taken them, never before. A later edition makes it void without touching it.
+    """
+
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="index_marks", db_index=False)
+    recipe = models.CharField(max_length=64)  # of the generation
+    fingerprint = models.CharField(max_length=64)  # the article's `content_fingerprint` then
+    edition_at = models.DateTimeField()  # and its `content_changed_at`
+    indexed_at = models.DateTimeField(
+        null=True
+    )  # answerable since; None: not published, so the index has none
 
     class Meta:
-        verbose_name = _("index state")
-        verbose_name_plural = _("index states")
+        verbose_name = _("index mark")
+        verbose_name_plural = _("index marks")
+        constraints = [models.UniqueConstraint(fields=["article", "recipe"], name="index_mark_unique")]
+        # Holds all that `stale` compares.
+        indexes = [
+            models.Index(fields=["article", "recipe", "fingerprint", "edition_at"], name="index_mark_outbox")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.article_id} ({self.recipe[:8]})"
+
+
+class GenerationState(models.TextChoices):
+    BUILDING = "building", _("Being built")
+    LIVE = "live", _("Live")
+    RETIRED = "retired", _("Retired")  # or given up half-built: nothing is written to it any more
+
+
+class Generation(models.Model):
+    """All passages of one recipe. Questions are answered from the live one, and from that alone.
+
+    `knowledge.generations` says how one follows another.
+    """
+
+    recipe = models.CharField(max_length=64, unique=True)
+    model = models.CharField(max_length=500, blank=True)  # value of EMBEDDING_MODEL that loads its embedder
+    space = models.CharField(max_length=64, blank=True)  # which embedder that has to be; empty: not recorded
+    embedder = models.CharField(max_length=200)  # what a person would call the model
+    state = models.CharField(max_length=10, choices=GenerationState)
+    # Moves with every change of its passages: in-memory indexes compare it.
+    version = models.PositiveBigIntegerField(default=0)
+    problem = models.CharField(max_length=500, blank=True)  # why it cannot be finished, as last seen
+    started_at = models.DateTimeField(auto_now_add=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)  # a process is building it
+    verified_at = models.DateTimeField(null=True, blank=True)  # nothing missing, canaries found
+    live_at = models.DateTimeField(null=True, blank=True)  # since when; None: it never was
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("generation of the index")
+        verbose_name_plural = _("generations of the index")
+        constraints = [
+            # One is live, and one at most is being built.
+            models.UniqueConstraint(
+                fields=["state"], condition=~Q(state="retired"), name="generation_one_of_each_state"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=GenerationState.values), name="generation_state_is_known"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.embedder} ({self.recipe[:8]})"
+
+
+class Checkup(models.Model):
+    """When the index was last compared with the database, and what its canaries said. One row at most."""
+
+    at = models.DateTimeField()
+    canaries_at = models.DateTimeField(null=True)  # passages were last asked to find themselves
+    checked = models.PositiveIntegerField(default=0)  # of them then
+    failed = models.PositiveIntegerField(default=0)  # after everything that could be mended was
+
+    def __str__(self) -> str:
+        return self.at.isoformat(timespec="seconds")
+
+
+def _marks_of_now(recipe: str) -> models.QuerySet[IndexMark]:
+    """Of each article in a query the mark that is of its edition of now."""
+    return IndexMark.objects.filter(
+        recipe=recipe,
+        article=OuterRef("pk"),
+        fingerprint=OuterRef("content_fingerprint"),
+        edition_at=OuterRef("content_changed_at"),
+    )
 
 
 def _sha256(*parts: str) -> str:

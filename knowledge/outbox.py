@@ -106,8 +106,9 @@ def try_again(articles: QuerySet[Article]) -> int:
 
 
 def in_standing(standing: Standing, *, recipe: str) -> Q:
+    """`recipe` is that of the generation that is asked about."""
     published = Q(status=Status.PUBLISHED)
-    fresh = Q(content_fingerprint=F("indexed_fingerprint"), indexed_recipe=recipe)
+    fresh = Q(pk__in=Article.objects.fresh(recipe).values("pk"))
     stale = published & ~fresh
     idle = stale & ~is_claimed()
     match standing:
@@ -125,11 +126,11 @@ def in_standing(standing: Standing, *, recipe: str) -> Q:
             return idle & Q(index_attempts__gte=MAX_ATTEMPTS)
 
 
-def standing_of(article: Article, *, recipe: str, now: datetime) -> Standing:
-    """The predicate twin of `in_standing`."""
+def standing_of(article: Article, *, is_indexed: bool, now: datetime) -> Standing:
+    """The predicate twin of `in_standing`; `is_indexed` says whether the generation has it as it is now."""
     if article.status != Status.PUBLISHED:
         return Standing.NOT_PUBLISHED
-    if not article.is_stale(recipe):
+    if is_indexed:
         return Standing.ANSWERABLE
     claimed_at = article.index_claimed_at
     if claimed_at is not None and now - LEASE < claimed_at <= now:

@@ -1,8 +1,9 @@
 """Finds the passages that may answer a question: both retrievers propose, the gate decides, fusion orders.
 
 Whatever an index returns, the database decides which passages take part (published, allowed to this reader,
-current revision). Vectors for the final cosine come from that same query, so a Chroma that is behind,
-damaged or down can cost a candidate but never show a wrong one. Does not decide whether the best is good enough.
+current revision, of the live generation). Vectors for the final cosine come from that same query, so a Chroma that
+is behind, damaged or down can cost a candidate but never show a wrong one. Does not decide whether the best is good
+enough.
 """
 
 import logging
@@ -13,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from knowledge import exact
-from knowledge.embeddings import EmbedderUnavailable, current_recipe, get_embedder
+from knowledge import exact, generations
+from knowledge.embeddings import EmbedderUnavailable
 from knowledge.fusion import Candidate, article_order, fuse
 from knowledge.lexical import LexicalIndex, LexicalRow
-from knowledge.models import Article, IndexState, Language, Passage, Reader, audiences_for
+from knowledge.models import Article, Generation, Language, Passage, Reader, audiences_for
 from knowledge.plaintext import join_preface
 from knowledge.vectors import CollectionKey, VectorStoreUnavailable, get_store
 
@@ -60,6 +61,7 @@ class Retrieval:
     question: str
     question_language: str
     article_language: str
+    recipe: str  # of the generation that the passages are from; empty where there is none yet
     passages: tuple[RetrievedPassage, ...]  # best first, at most `limit`
     article_ids: tuple[int, ...]  # every article of the pool, in the order of its best passage
     lexical: LexicalIndex  # the snapshot the BM25 values come from
@@ -82,12 +84,12 @@ def retrieve(
     article_language = article_language or language
     is_other = article_language != language
     audiences = audiences_for(user)
-    recipe = _recipe_in_use()
-    version = IndexState.objects.filter(recipe=recipe).values_list("version", flat=True).first() or 0
+    generation = generations.live()
+    recipe, version = (generation.recipe, generation.version) if generation is not None else ("", 0)
     lexical = _lexical_index(audiences, article_language, recipe, version)
 
     room = POOL + _passages_of(excluded_article_ids)
-    vector = _question_vector(question, language)
+    vector = _question_vector(generation, question, language)
     proposed: set[int] = set()
     if vector is not None:
         keys = [CollectionKey(audience, article_language, recipe) for audience in audiences]
@@ -117,6 +119,7 @@ def retrieve(
         question=question,
         question_language=language,
         article_language=article_language,
+        recipe=recipe,
         passages=tuple(
             _retrieved(rows[entry.passage_id], rank, entry.fused, candidates[entry.passage_id])
             for rank, entry in enumerate(ranked[:limit], start=1)
@@ -175,17 +178,13 @@ def _retrieved(
     )
 
 
-def _recipe_in_use() -> str:
-    """What the settings ask for; where its files are gone and it cannot be told, the one that was used last."""
+def _question_vector(
+    generation: Generation | None, question: str, language: str
+) -> "NDArray[np.float32] | None":
+    if generation is None:
+        return None
     try:
-        return current_recipe().fingerprint
-    except EmbedderUnavailable:
-        return IndexState.objects.order_by("-created_at").values_list("recipe", flat=True).first() or ""
-
-
-def _question_vector(question: str, language: str) -> "NDArray[np.float32] | None":
-    try:
-        return get_embedder().encode_question(question, language=language)
+        return generations.embedder_of(generation).encode_question(question, language=language)
     except EmbedderUnavailable as error:
         log.debug("Retrieval goes on without vectors: %s", error)  # told once, where the model is loaded
         return None
@@ -246,6 +245,8 @@ def _lexical_index(audiences: tuple[str, ...], language: str, recipe: str, versi
             language=language,
             previous=known[1] if known is not None else None,
         )
+        for other in [one for one in _lexical if one[2] != recipe]:
+            del _lexical[other]  # of a generation that answers no more
         _lexical[key] = (version, index)
         return index
 

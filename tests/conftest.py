@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import translation
 
-from knowledge import retrieval, vectors
+from knowledge import generations, retrieval, vectors
 from knowledge.indexing import bell_held, sync_article
 from knowledge.models import Article, Audience, Category, Status
 
@@ -28,6 +28,7 @@ def _fresh_index() -> Iterator[None]:
     """Database rows come back with the same ids after a rollback; the index must not remember the old ones."""
     yield
     retrieval.forget_lexical_indexes()
+    generations.forget()
     vectors.reset_store()
     shutil.rmtree(settings.INDEX_DIR, ignore_errors=True)
 

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from knowledge.embeddings import EmbedderUnavailable, current_recipe
+from knowledge.embeddings import EmbedderUnavailable
+from knowledge.generations import in_service
 from knowledge.indexing import bell_held
-from knowledge.models import Article, IndexState, Passage
+from knowledge.models import Article, Passage
+from tests.marks import mark_indexed
 
 PASSAGES = 1500  # enough for Chroma to write its graph to files
 DIMENSION = 384  # as the default model has, so that questions to it meet no other
@@ -17,21 +19,19 @@ def vector_number(number: int) -> np.ndarray:
 
 
 def fill_database() -> None:
-    recipe = current_recipe()
+    recipe = in_service().recipe
     with bell_held():
         for first in range(0, PASSAGES, PASSAGES // _ARTICLES):
             article = Article.objects.create(
                 title="Stored", slug=f"stored-{first}", body="Text.", language="en", status="published"
             )
-            Article.objects.filter(pk=article.pk).update(
-                indexed_fingerprint=article.content_fingerprint, indexed_recipe=recipe.fingerprint
-            )
+            mark_indexed(article, recipe=recipe)
             Passage.objects.bulk_create(
                 Passage(
                     article=article,
                     revision=article.revision,
                     text_fingerprint=article.text_fingerprint,
-                    recipe=recipe.fingerprint,
+                    recipe=recipe,
                     position=position,
                     text="Text.",
                     start=0,
@@ -42,9 +42,6 @@ def fill_database() -> None:
                 )
                 for position in range(PASSAGES // _ARTICLES)
             )
-    IndexState.objects.create(
-        recipe=recipe.fingerprint, embedder=recipe.embedder, dimension=DIMENSION, version=1
-    )
 
 
 class Asker:

@@ -8,8 +8,10 @@ from django.conf import settings as django_settings
 from django.utils import timezone
 
 from knowledge.embeddings import current_recipe
+from knowledge.generations import in_service
 from knowledge.models import Article, Category, Passage, Status
 from knowledge.outbox import MAX_ATTEMPTS, edition_of
+from tests.marks import mark_indexed
 
 LIST = "/admin/knowledge/article/"
 pytestmark = pytest.mark.django_db
@@ -41,12 +43,8 @@ def plain(number: int, **fields) -> Article:
     return Article.objects.create(**values | fields)
 
 
-def mark_indexed(article: Article) -> None:
-    Article.objects.filter(pk=article.pk).update(
-        indexed_fingerprint=article.content_fingerprint,
-        indexed_recipe=current_recipe().fingerprint,
-        indexed_at=timezone.now(),
-    )
+def mark_now(article: Article) -> None:
+    mark_indexed(article, recipe=in_service().recipe, at=timezone.now())
 
 
 def test_the_author_is_who_saves_it_first(editor, staff):
@@ -110,7 +108,7 @@ def test_repeating_an_action_changes_nothing(editor):
 
 
 def test_the_list_tells_the_state_of_the_index(editor):
-    mark_indexed(plain(1, status="published"))
+    mark_now(plain(1, status="published"))
     plain(2, status="published")
     broken, hopeless, in_hand = (plain(number, status="published") for number in (3, 4, 5))
     edition_of(broken).fail(RuntimeError("out of memory"))

@@ -69,7 +69,7 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DATA_DIR with everything in it. Tests read it; whoever writes makes a site of their own."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(migrated, folder, dirs_exist_ok=True)
-    _succeeds(manage(folder, "shell", "-v", "0", "-c", SITE, timeout=180))
+    _succeeds(manage(folder, "shell", "-v", "0", "-c", SITE, timeout=300))
     (folder / "media" / "2026").mkdir(parents=True)
     (folder / "media" / "2026" / "Foto größer.txt").write_text("an upload")
     return folder
@@ -97,7 +97,7 @@ def _succeeds(done: subprocess.CompletedProcess[str]) -> None:
 
 
 def _restored(data_dir: Path, file: Path, *options: str, **values: Any) -> subprocess.CompletedProcess[str]:
-    done = manage(data_dir, "restore", *options, str(file), timeout=120, **values)
+    done = manage(data_dir, "restore", *options, str(file), timeout=300, **values)
     _succeeds(done)
     return done
 
@@ -144,7 +144,7 @@ def _again(data_dir: Path, tmp_path: Path, **values: Any) -> dict[str, str]:
 def _is_answerable(data_dir: Path, **values: Any) -> None:
     _succeeds(manage(data_dir, "sync_index", "--check", **values))
     asked = manage(
-        data_dir, "ask", "How much is a pause of my subscription?", "--json", timeout=120, **values
+        data_dir, "ask", "How much is a pause of my subscription?", "--json", timeout=300, **values
     )
     _succeeds(asked)
     answer = json.loads(asked.stdout)
@@ -182,7 +182,7 @@ def test_standard_output_and_input_carry_an_archive(site, new, tmp_path):
             env=environment(site),
             stdout=out,
             stderr=subprocess.PIPE,
-            timeout=60,
+            timeout=300,
         )
     assert written.returncode == 0 and b"4 articles" in written.stderr
     with file.open("rb") as source:
@@ -192,7 +192,7 @@ def test_standard_output_and_input_carry_an_archive(site, new, tmp_path):
             env=environment(new),
             stdin=source,
             capture_output=True,
-            timeout=60,
+            timeout=300,
         )
     assert read.returncode == 0, read.stderr
     assert b"4 articles" in read.stdout
@@ -285,6 +285,17 @@ def test_site_that_holds_something_is_kept_unless_forced_and_then_set_aside(
     assert aside.stat().st_mode & 0o777 == 0o700
 
 
+def test_site_that_was_only_started_counts_as_empty(migrated, backup, new, tmp_path):
+    shutil.copytree(migrated, new, dirs_exist_ok=True)
+    started = (
+        "from knowledge import generations; generations.in_service()\n"
+        "from knowledge.indexing.checkup import write_checkup; write_checkup(checked=0, failed=0, asked=True)"
+    )
+    _succeeds(manage(new, "shell", "-v", "0", "-c", started))
+    _restored(new, backup)
+    assert _again(new, tmp_path) == _parts(backup)
+
+
 def test_damaged_database_counts_as_holding_something_and_can_be_replaced(backup, new, tmp_path):
     (new / "db.sqlite3").write_bytes(b"no database at all" * 1000)
     assert "--force" in _refused(new, backup)
@@ -304,7 +315,8 @@ def test_damaged_archive_changes_nothing(migrated, backup, new, tmp_path):
     ):
         damaged.write_bytes(content)
         assert "The backup is damaged" in _refused(new, damaged)
-    assert "is not there" in _refused(new, tmp_path / "nowhere.tar.gz")
+    assert "cannot be read: No such file" in _refused(new, tmp_path / "nowhere.tar.gz")
+    assert "cannot be read: Is a directory" in _refused(new, tmp_path)
 
 
 def test_archive_of_a_newer_version_is_refused(migrated, backup, new, tmp_path):

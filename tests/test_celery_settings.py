@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from helpcenter.celery import app
 from tests.processes import ROOT, environment, free_port, manage
@@ -96,7 +97,7 @@ def test_a_broker_that_is_away_costs_moments_and_is_said(tmp_path, kind):
             ),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert done.stdout.split() == ["refused", "refused"], done.stderr
         assert time.monotonic() - started < 60  # Redis' own client would wait for ever
@@ -110,7 +111,7 @@ def test_worker_and_beat_refuse_settings_that_damage_the_index(tmp_path, program
         env=environment(tmp_path, CELERY_BROKER_URL=f"redis://127.0.0.1:{free_port()}/0"),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode != 0
     assert "CELERY_BROKER_URL is set but CHROMA_URL is not" in done.stderr
@@ -133,6 +134,23 @@ def test_database_waits_end_before_a_visitor_gives_up(tmp_path):
     assert "'transaction_mode': 'IMMEDIATE'" in lite.stdout and "'timeout': 5" in lite.stdout
     server = manage(tmp_path, "shell", "-v", "0", "-c", code, DATABASE_URL="postgres://a@127.0.0.1:1/b")
     assert "'CONN_HEALTH_CHECKS': True" in server.stdout and "'timeout': 5" in server.stdout
+    assert "'reconnect_timeout': 5" in server.stdout
+    assert "-c lock_timeout=5s" in server.stdout
+
+
+@pytest.mark.django_db
+def test_readers_of_sqlite_go_on_while_somebody_writes():
+    if connection.vendor != "sqlite":
+        pytest.skip("SQLite only")
+    with connection.cursor() as cursor:
+        assert cursor.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_options_of_the_address_stay(tmp_path):
+    address = "postgres://a@127.0.0.1:1/b?options=-c%20search_path%3Dhelp"
+    code = "from django.conf import settings; print(settings.DATABASES['default']['OPTIONS']['options'])"
+    shown = manage(tmp_path, "shell", "-v", "0", "-c", code, DATABASE_URL=address)
+    assert shown.stdout.strip() == "-c search_path=help -c lock_timeout=5s", shown.stderr
 
 
 def test_parent_of_worker_processes_loads_neither_torch_nor_chroma(tmp_path):
@@ -152,6 +170,6 @@ def test_parent_of_worker_processes_loads_neither_torch_nor_chroma(tmp_path):
         ),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr

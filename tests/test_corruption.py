@@ -145,7 +145,7 @@ def data_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("damaged")
     assert manage(folder, "migrate", "--verbosity", "0").returncode == 0
     filled = start_python(folder, FILL)
-    _out, err = filled.communicate(timeout=60)
+    _out, err = filled.communicate(timeout=300)
     assert filled.returncode == 0, err
     assert list((folder / "index").glob("*/index_metadata.pickle"))  # there is a graph to be damaged
     return folder

@@ -243,13 +243,13 @@ def test_with_the_loop_of_serve_nobody_waits_for_the_mail_server(smtp, client):
     try:
         form = {"subject": "Invoice", "detail": "Missing.", "contact_email": "ada@example.org"}
         assert client.post("/en/contact/", form).status_code == 302
-        wait_until(lambda: smtp.connections, seconds=20, what="the loop turns to the server")
+        wait_until(lambda: smtp.connections, seconds=120, what="the loop turns to the server")
         assert not smtp.mails  # the customer has a ticket, and the server has not said a word yet
         answers.set()
-        wait_until(lambda: Mail.objects.get().sent_at, seconds=20, what="the mail is sent")
+        wait_until(lambda: Mail.objects.get().sent_at, seconds=120, what="the mail is sent")
     finally:
         answers.set()
-        sweeper.stop(timeout_seconds=20)
+        sweeper.stop(timeout_seconds=120)
     assert not sweeper.is_alive()
 
 

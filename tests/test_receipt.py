@@ -5,12 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone, translation
 
-from knowledge.admin.receipt import receipt_of
-from knowledge.embeddings import current_recipe
+from knowledge.admin.receipt import Indexed, receipt_of
 from knowledge.models import Article, Status
 from knowledge.outbox import MAX_ATTEMPTS, edition_of
+from tests.marks import indexed_at
 
-RECIPE = "ab" * 32
 PUBLISHED = datetime(2026, 11, 20, 13, 2, 6, 200_000, tzinfo=UTC)  # 14:02 in Berlin
 INDEXED = PUBLISHED + timedelta(seconds=0.8)
 SOON = PUBLISHED + timedelta(minutes=5)
@@ -23,15 +22,15 @@ def article(**fields: object) -> Article:
         "content_fingerprint": "c" * 64,
         "content_changed_at": PUBLISHED,
         "published_at": PUBLISHED,
-        "indexed_fingerprint": "c" * 64,
-        "indexed_recipe": RECIPE,
-        "indexed_at": INDEXED,
     } | fields
     return Article(**values)
 
 
-def sentence(one: Article, *, now: datetime = SOON, recipe: str | None = RECIPE) -> str:
-    return receipt_of(one, recipe=recipe, now=now).sentence
+READY = Indexed(INDEXED)
+
+
+def sentence(one: Article, indexed: Indexed | None = READY, *, now: datetime = SOON) -> str:
+    return receipt_of(one, indexed=indexed, has_model=True, now=now).sentence
 
 
 def test_it_says_since_when_and_how_long_it_took():
@@ -43,40 +42,41 @@ def test_it_says_since_when_and_how_long_it_took():
 
 
 def test_a_long_time_is_told_in_minutes_and_another_day_with_its_date():
-    slow = article(indexed_at=PUBLISHED + timedelta(minutes=3, seconds=10))
-    assert sentence(slow).replace("\xa0", " ") == "answerable since 14:05:16, 3 minutes after publishing"
+    slow = Indexed(PUBLISHED + timedelta(minutes=3, seconds=10))
+    assert (
+        sentence(article(), slow).replace("\xa0", " ")
+        == "answerable since 14:05:16, 3 minutes after publishing"
+    )
     tomorrow = SOON + timedelta(days=1)
     assert (
         sentence(article(), now=tomorrow) == "answerable since 11/20/2026, 14:02:07, 0.8 s after publishing"
     )
-    assert receipt_of(article(), recipe=RECIPE, now=SOON).short == "since 14:02:07"
-    assert receipt_of(article(), recipe=RECIPE, now=tomorrow).short == "since 11/20/2026"
+    assert receipt_of(article(), indexed=READY, has_model=True, now=SOON).short == "since 14:02:07"
+    assert receipt_of(article(), indexed=READY, has_model=True, now=tomorrow).short == "since 11/20/2026"
 
 
 def test_what_was_indexed_before_edits_were_timed_claims_no_duration():
-    for indexed_at in (None, PUBLISHED - timedelta(hours=1)):
-        assert "after" not in sentence(article(indexed_at=indexed_at))
+    for moment in (None, PUBLISHED - timedelta(hours=1)):
+        assert "after" not in sentence(article(), Indexed(moment))
 
 
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
         ({"status": Status.DRAFT}, "not published"),
-        ({"indexed_fingerprint": ""}, "waiting for the index since 14:02:06"),
-        ({"indexed_recipe": "cd" * 32}, "waiting to be indexed with the embedding model that is set now"),
-        ({"indexed_fingerprint": "", "index_claimed_at": SOON - timedelta(seconds=1)}, "being indexed now"),
+        ({}, "waiting for the index since 14:02:06"),
+        ({"index_claimed_at": SOON - timedelta(seconds=1)}, "being indexed now"),
         # A claimant who is gone, and one from before the clock was set back:
         (
-            {"indexed_fingerprint": "", "index_claimed_at": SOON - timedelta(minutes=1)},
+            {"index_claimed_at": SOON - timedelta(minutes=1)},
             "waiting for the index since 14:02:06",
         ),
         (
-            {"indexed_fingerprint": "", "index_claimed_at": SOON + timedelta(hours=1)},
+            {"index_claimed_at": SOON + timedelta(hours=1)},
             "waiting for the index since 14:02:06",
         ),
         (
             {
-                "indexed_fingerprint": "",
                 "index_attempts": 1,
                 "index_failed_at": SOON - timedelta(seconds=2),
                 "index_error": "ValueError: no room",
@@ -85,7 +85,6 @@ def test_what_was_indexed_before_edits_were_timed_claims_no_duration():
         ),
         (
             {
-                "indexed_fingerprint": "",
                 "index_attempts": 2,
                 "index_failed_at": SOON + timedelta(hours=1),
                 "index_error": "ValueError: no room",
@@ -93,30 +92,32 @@ def test_what_was_indexed_before_edits_were_timed_claims_no_duration():
             "failed 2 times – next try at 14:07:06: ValueError: no room",
         ),
         (
-            {"indexed_fingerprint": "", "index_attempts": MAX_ATTEMPTS, "index_error": "ValueError: no room"},
+            {"index_attempts": MAX_ATTEMPTS, "index_error": "ValueError: no room"},
             "given up after 5 attempts: ValueError: no room – edit the article, or try again from the list",
         ),
     ],
 )
 def test_it_says_what_is_pending_and_why(fields, expected):
-    assert sentence(article(**fields)) == expected
+    assert sentence(article(**fields), None) == expected
 
 
-def test_without_a_model_nothing_is_answerable():
-    assert sentence(article(), recipe=None) == "The configured embedding model is missing."
+def test_without_a_model_an_edit_is_not_answerable():
+    waiting = receipt_of(article(), indexed=None, has_model=False, now=SOON)
+    assert waiting.sentence == "The embedding model of the index is missing."
+    assert receipt_of(article(), indexed=READY, has_model=False, now=SOON).tone == "good"  # by its words
 
 
 def test_it_tells_the_story_of_a_real_article(make_article):
-    recipe = current_recipe().fingerprint
     draft = make_article("Pause", "A pause costs 9 euros.", status=Status.DRAFT)
-    assert sentence(draft, recipe=recipe, now=timezone.now()) == "not published"
+    assert sentence(draft, None, now=timezone.now()) == "not published"
     published = make_article("Pause", "A pause costs 9 euros.")
-    assert published.indexed_at >= published.content_changed_at == published.published_at
-    assert sentence(published, recipe=recipe, now=timezone.now()).endswith("after publishing")
+    indexed = Indexed(indexed_at(published))
+    assert indexed.at >= published.content_changed_at == published.published_at
+    assert sentence(published, indexed, now=timezone.now()).endswith("after publishing")
     published.body = "A pause costs 10 euros."
     published.save()
-    waiting = sentence(published, recipe=recipe, now=timezone.now())
+    waiting = sentence(published, None, now=timezone.now())
     assert waiting.startswith("waiting for the index since")
     edition_of(published).fail(RuntimeError("out of memory"))
     published.refresh_from_db()
-    assert sentence(published, recipe=recipe, now=timezone.now()).endswith("RuntimeError: out of memory")
+    assert sentence(published, None, now=timezone.now()).endswith("RuntimeError: out of memory")

@@ -21,6 +21,7 @@ from django.core.management import call_command
 
 from helpcenter.backup import archive, databases, rows
 from helpcenter.backup.archive import BackupError, Manifest
+from knowledge.embeddings import EmbedderUnavailable
 from knowledge.indexing import rebuild_index
 from knowledge.vectors import VectorStoreUnavailable
 
@@ -79,7 +80,7 @@ def restore(source: IO[bytes], *, force: bool) -> Restored:
     call_command("migrate", verbosity=0)  # permissions and groups follow every migration
     try:
         passages = rebuild_index()
-    except VectorStoreUnavailable as error:
+    except (VectorStoreUnavailable, EmbedderUnavailable) as error:
         return Restored(manifest, aside, old_database, key_note, None, str(error))
     return Restored(manifest, aside, old_database, key_note, passages)
 

@@ -1,7 +1,7 @@
 """Articles with the state of their index.
 
 Shows and edits; what publishing means is decided in knowledge.services and by the gate. Never loads a model:
-whether an article is answerable is read from its row and the current recipe's fingerprint.
+whether an article is answerable is read from its row and its mark in the live generation.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -18,12 +18,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from knowledge import generations
 from knowledge.admin.display import STYLESHEET, badge, is_changelist, short_moment, two_lines
 from knowledge.admin.fields import CategoryChoice, route_violation
 from knowledge.admin.history import HistoryAdmin
-from knowledge.admin.receipt import receipt_of
+from knowledge.admin.index_notes import index_notes
+from knowledge.admin.receipt import Indexed, Receipt, receipt_of
 from knowledge.embeddings import EmbedderUnavailable, current_recipe
-from knowledge.models import Article, Category, Passage, Status
+from knowledge.models import Article, ArticleQuerySet, Category, Generation, Passage, Status
 from knowledge.outbox import Standing, in_standing
 from knowledge.services import archive_article, index_again, make_draft, publish_article
 
@@ -41,14 +43,6 @@ _STATUS_TONES = {
     Status.PUBLISHED: "good",
     Status.ARCHIVED: "quiet",
 }
-
-
-def recipe_fingerprint() -> str | None:
-    """Of the vectors the settings ask for; None where the configured model is not there at all."""
-    try:
-        return current_recipe().fingerprint
-    except EmbedderUnavailable:
-        return None
 
 
 class ArticleForm(_ArticleForm):
@@ -82,7 +76,7 @@ class IndexStateFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         if self.value() not in {standing for standing, _label in self.lookup_choices}:
             return None
-        standing, recipe = Standing(str(self.value())), recipe_fingerprint() or ""
+        standing, recipe = Standing(str(self.value())), generations.live_recipe()
         chosen = in_standing(standing, recipe=recipe)
         if standing is Standing.WAITING:
             chosen |= in_standing(Standing.IN_HAND, recipe=recipe)
@@ -101,9 +95,7 @@ class PassageInline(_PassageInline):
     extra = max_num = 0
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Passage]:
-        passages = Passage.objects.as_written().defer("vector")
-        recipe = recipe_fingerprint()
-        return passages.filter(recipe=recipe) if recipe else passages
+        return Passage.objects.as_written().filter(recipe=generations.live_recipe()).defer("vector")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -127,6 +119,7 @@ class PassageInline(_PassageInline):
 @admin.register(Article)
 class ArticleAdmin(HistoryAdmin):
     form = ArticleForm
+    change_list_template = "admin/knowledge/article/change_list.html"
     inlines = [PassageInline]
     list_display = (
         "titled",
@@ -188,9 +181,12 @@ class ArticleAdmin(HistoryAdmin):
             .filter(translation_group=OuterRef("translation_group"))
             .exclude(pk=OuterRef("pk"))
         )
-        articles: QuerySet[Article] = super().get_queryset(request)
-        articles = articles.annotate(
-            twin_id=Subquery(twin.values("pk")[:1]), twin_language=Subquery(twin.values("language")[:1])
+        live = generations.live()
+        stored: ArticleQuerySet = super().get_queryset(request)
+        articles: QuerySet[Article] = stored.with_index_mark(live.recipe if live else "").annotate(
+            has_model=Value(_has_model(live)),
+            twin_id=Subquery(twin.values("pk")[:1]),
+            twin_language=Subquery(twin.values("language")[:1]),
         )
         return articles.defer("body") if is_changelist(request) else articles
 
@@ -211,20 +207,28 @@ class ArticleAdmin(HistoryAdmin):
             obj.author = request.user  # type: ignore[assignment]  # staff, never anonymous
         super().save_model(request, obj, form, change)
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response: HttpResponse = super().changelist_view(
+            request, {**(extra_context or {}), "index_notes": index_notes()}
+        )
+        return response
+
     @admin.display(description=_("status"), ordering="status")
     def status_badge(self, article: Article) -> SafeString:
         return badge(article.get_status_display(), _STATUS_TONES[Status(article.status)])
 
     @admin.display(description=_("answerable"), ordering="indexed_at")
     def index_state(self, article: Article) -> SafeString:
-        receipt = receipt_of(article, recipe=recipe_fingerprint(), now=timezone.now())
+        receipt = _receipt(article)
         if receipt.tone == "quiet":
             return format_html('<span class="hc-quiet">{}</span>', receipt.short)
         return badge(receipt.short, receipt.tone, receipt.sentence)
 
     @admin.display(description=_("answerable"))
     def receipt(self, article: Article) -> str | SafeString:
-        receipt = receipt_of(article, recipe=recipe_fingerprint(), now=timezone.now())
+        receipt = _receipt(article)
         if receipt.tone == "quiet":
             return receipt.sentence
         return format_html("{} {}", badge(receipt.short, receipt.tone), receipt.sentence)
@@ -286,3 +290,24 @@ class ArticleAdmin(HistoryAdmin):
             % {"count": changed},
             messages.SUCCESS if changed else messages.INFO,
         )
+
+
+def _receipt(article: Any) -> Receipt:
+    """Of an article as `get_queryset` reads it, or of one that is not stored yet."""
+    is_indexed = getattr(article, "is_indexed", False)
+    return receipt_of(
+        article,
+        indexed=Indexed(article.indexed_at) if is_indexed else None,
+        has_model=getattr(article, "has_model", True),
+        now=timezone.now(),
+    )
+
+
+def _has_model(live: Generation | None) -> bool:
+    if live is not None:
+        return not generations.trouble_of(live)
+    try:
+        current_recipe()
+    except EmbedderUnavailable:
+        return False
+    return True

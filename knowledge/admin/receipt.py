@@ -22,16 +22,23 @@ class Receipt:
     sentence: str
 
 
-def receipt_of(article: Article, *, recipe: str | None, now: datetime) -> Receipt:
-    """`recipe` is that of the vectors asked for; None where the model is missing."""
-    standing = standing_of(article, recipe=recipe or "", now=now)
+@dataclass(frozen=True)
+class Indexed:
+    """What the live generation has of an article as it is now."""
+
+    at: datetime | None  # None: indexed before the moment was kept
+
+
+def receipt_of(article: Article, *, indexed: Indexed | None, has_model: bool, now: datetime) -> Receipt:
+    """`has_model`: that of the live generation is there, so that an edit can be indexed."""
+    standing = standing_of(article, is_indexed=indexed is not None, now=now)
     if standing is Standing.NOT_PUBLISHED:
         return Receipt(_("not published"), "quiet", _("not published"))
-    if recipe is None:
-        return Receipt(_("no model"), "bad", _("The configured embedding model is missing."))
+    if indexed is not None:
+        return _answerable(article, indexed.at, now)
+    if not has_model:
+        return Receipt(_("no model"), "bad", _("The embedding model of the index is missing."))
     match standing:
-        case Standing.ANSWERABLE:
-            return _answerable(article, now)
         case Standing.IN_HAND:
             return Receipt(_("being indexed"), "notice", _("being indexed now"))
         case Standing.FAILED:
@@ -45,8 +52,8 @@ def receipt_of(article: Article, *, recipe: str | None, now: datetime) -> Receip
     return Receipt(_("waiting"), "notice", _waiting(article, now))
 
 
-def _answerable(article: Article, now: datetime) -> Receipt:
-    since, changed = article.indexed_at, article.content_changed_at
+def _answerable(article: Article, since: datetime | None, now: datetime) -> Receipt:
+    changed = article.content_changed_at
     moment = _moment(since or changed, now)
     if since is None or since < changed:
         # Indexed before the moment of an edit was kept.
@@ -60,8 +67,6 @@ def _answerable(article: Article, now: datetime) -> Receipt:
 
 
 def _waiting(article: Article, now: datetime) -> str:
-    if article.content_fingerprint == article.indexed_fingerprint:
-        return _("waiting to be indexed with the embedding model that is set now")
     return _("waiting for the index since %(moment)s") % {"moment": _moment(article.content_changed_at, now)}
 
 

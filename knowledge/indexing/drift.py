@@ -1,5 +1,7 @@
 """Where the index differs from the database, and how it is put right. Never needs the embedding model.
 
+What is compared is the live generation; one that is being built is compared before it goes live.
+
 Counting proves nothing: a damaged graph still lists every id. So besides comparing ids, a sample of passages
 has to find itself (canaries). What is damaged is set aside and made anew from the vectors in the database;
 until it is complete it is not there, and questions are answered by exact search.
@@ -9,14 +11,16 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from knowledge.embeddings import current_recipe
+from knowledge import generations
 from knowledge.indexing.checkup import write_checkup
-from knowledge.models import Article, IndexState, Passage
+from knowledge.models import Article, Generation, Passage
+from knowledge.turns import Turn, our_turn
 from knowledge.vectors import CollectionKey, VectorStore, VectorStoreUnavailable, get_store
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ _SAME = 0.999  # cosine, as Chroma computes it, of a vector with itself
 _ROWS = 2000
 _LARGE_LOSS = 1000  # passages; fewer are back before anybody would notice
 _LARGE_SHARE = 0.1
+_PATIENCE_SECONDS = 120.0  # with whoever has the index in hand; 20 000 passages take half a minute
 _DEADLY_READS = 2  # that a collection may answer by ending its server, before it is no longer read
 
 
@@ -52,7 +57,8 @@ class DriftReport:
     missing: int  # in the database, not in the index
     orphaned: int  # in the index, not in the database, or in a collection they do not belong to
     canaries: Canaries
-    collections: tuple[str, ...]  # of this recipe
+    collections: tuple[str, ...]  # of the live generation
+    building_collections: tuple[str, ...]  # of its successor, not asked yet
     retired_collections: tuple[str, ...]  # of other recipes, no longer asked
 
     @property
@@ -65,6 +71,7 @@ class RepairReport:
     added: int  # passages that the index had lost
     removed: int  # ids that belong nowhere
     rebuilt: tuple[str, ...]  # collections that were damaged, or had lost too much to be filled in place
+    canaries: Canaries = Canaries(0, 0)  # after everything that could be mended was
     is_folder_new: bool = False  # the files were damaged as a whole
 
     @property
@@ -95,7 +102,8 @@ class _Holding:
 
 def check_index() -> DriftReport:
     """Compares and changes nothing. Raises VectorStoreUnavailable."""
-    recipe = current_recipe().fingerprint
+    recipe = generations.live_recipe()
+    under_way = generations.building()
     store = get_store()
     keys = store.collections()
     holdings = _compared(store, recipe)
@@ -111,34 +119,51 @@ def check_index() -> DriftReport:
         orphaned=sum(len(one.orphans) for one in holdings.values()),
         canaries=_sum(canaries),
         collections=tuple(key.name for key in keys if key.recipe == recipe),
-        retired_collections=tuple(key.name for key in keys if key.recipe != recipe),
+        building_collections=tuple(key.name for key in keys if under_way and key.recipe == under_way.recipe),
+        retired_collections=tuple(
+            key.name for key in keys if key.recipe not in (recipe, under_way.recipe if under_way else recipe)
+        ),
     )
 
 
-def repair_index(*, asks_canaries: bool = True) -> RepairReport:
+def repair_index(*, asks_canaries: bool = True, patience_seconds: float = 0.0) -> RepairReport:
     """Gives the index what it lost and takes away what belongs nowhere, from the vectors in the database.
 
     Without canaries it sees only what the index itself admits, but costs little enough for every few seconds.
-    Raises VectorStoreUnavailable where the index cannot be reached, or its files are another machine's to mend.
+    Left to whoever is at it already, unless that one ends within `patience_seconds`. Raises
+    VectorStoreUnavailable where the index cannot be reached, or its files are another machine's to mend.
     """
-    recipe = current_recipe().fingerprint
-    store = get_store()
-    try:
-        return _repaired(store, recipe, asks_canaries=asks_canaries)
-    except VectorStoreUnavailable as error:
-        if error.connection_lost or not (error.is_damage or store.has_damaged_tables()):
-            raise
-        log.error("The files of the vector index are damaged: %s", error)
-        store.set_folder_aside()
-    return replace(_repaired(store, recipe, asks_canaries=asks_canaries), is_folder_new=True)
+    with our_turn(Turn.REPAIR, patience_seconds=patience_seconds) as is_ours:
+        return _repaired_live(asks_canaries=asks_canaries) if is_ours else RepairReport(0, 0, ())
+
+
+def complete_generation(generation: Generation) -> RepairReport:
+    """The same for one that is not live yet: afterwards nothing is missing, and its canaries have been asked."""
+    with _our_turn_soon():
+        return _repaired_with_its_files(generation.recipe, asks_canaries=True)
 
 
 def rebuild_index(*, progress: Progress | None = None) -> int:
-    """Makes the collections of the current recipe anew; the old ones answer until each is replaced.
+    """Makes the collections of the live generation anew; the old ones answer until each is replaced.
 
     Returns the number of passages. Stale articles stay stale: their vectors are not known yet.
     """
-    recipe = current_recipe().fingerprint
+    with _our_turn_soon():
+        return _rebuilt(progress)
+
+
+@contextmanager
+def _our_turn_soon() -> Iterator[None]:
+    """Two who fill the same collection would take each other's apart, and leave half of one under its name."""
+    with our_turn(Turn.REPAIR, patience_seconds=_PATIENCE_SECONDS) as is_ours:
+        if not is_ours:
+            reason = "another process is making it anew"
+            raise VectorStoreUnavailable(f"The vector index: {reason}. Try again later.", reason=reason)
+        yield
+
+
+def _rebuilt(progress: Progress | None) -> int:
+    recipe = generations.live_recipe()
     store = get_store()
     try:
         keys = store.collections()
@@ -163,22 +188,26 @@ def rebuild_index(*, progress: Progress | None = None) -> int:
     for key in keys:
         if key.recipe == recipe and key not in wanted:
             store.drop(key)
-    repair_index()  # what was edited meanwhile went into collections that are no more
+    _repaired_live(asks_canaries=True)  # what was edited meanwhile went into collections that are no more
     return total
 
 
-def retire_generations() -> tuple[str, ...]:
-    """Removes passages and collections of other recipes, once every article is indexed by the current one."""
-    recipe = current_recipe().fingerprint
-    if Article.objects.stale(recipe).exists():
-        return ()
+def _repaired_live(*, asks_canaries: bool) -> RepairReport:
+    report = _repaired_with_its_files(generations.live_recipe(), asks_canaries=asks_canaries)
+    write_checkup(checked=report.canaries.checked, failed=report.canaries.failed, asked=asks_canaries)
+    return report
+
+
+def _repaired_with_its_files(recipe: str, *, asks_canaries: bool) -> RepairReport:
     store = get_store()
-    retired = [key for key in store.collections() if key.recipe != recipe]
-    for key in retired:
-        store.drop(key)
-    Passage.objects.exclude(recipe=recipe).delete()
-    IndexState.objects.exclude(recipe=recipe).delete()
-    return tuple(key.name for key in retired)
+    try:
+        return _repaired(store, recipe, asks_canaries=asks_canaries)
+    except VectorStoreUnavailable as error:
+        if error.connection_lost or not (error.is_damage or store.has_damaged_tables()):
+            raise
+        log.error("The files of the vector index are damaged: %s", error)
+        store.set_folder_aside()
+    return replace(_repaired(store, recipe, asks_canaries=asks_canaries), is_folder_new=True)
 
 
 def _repaired(store: VectorStore, recipe: str, *, asks_canaries: bool) -> RepairReport:
@@ -211,9 +240,7 @@ def _repaired(store: VectorStore, recipe: str, *, asks_canaries: bool) -> Repair
                 rebuilt.append(key.name)
                 found = _ask_canaries(store, key, one.wanted)
             canaries.append(found)
-    total = _sum(canaries)
-    write_checkup(checked=total.checked, failed=total.failed, asked=asks_canaries)
-    return RepairReport(added, removed, tuple(dict.fromkeys(rebuilt)))
+    return RepairReport(added, removed, tuple(dict.fromkeys(rebuilt)), _sum(canaries))
 
 
 def _compared(store: VectorStore, recipe: str) -> dict[CollectionKey, _Holding]:

@@ -1,8 +1,9 @@
-"""From stale articles to stored passages to the vector index, in batches.
+"""From stale articles to stored passages to the vector index, in batches, for one generation.
 
 The order is what makes it safe to be cut off: plan; claim the row, so that one process embeds it; embed outside
 any transaction; one short transaction per article that holds only while the row is what was planned; then the
-index; then the mark on the row, which ends the claim.
+index; then the mark, which ends the claim. A claim is on the article, not on one generation of it: no two processes
+have the same text in hand.
 """
 
 import logging
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from django.db import connection, transaction
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import F, Min, QuerySet
 from django.utils import timezone
 
-from knowledge.embeddings import EmbedderUnavailable, Recipe, current_recipe, get_embedder
+from knowledge import generations
+from knowledge.embeddings import EmbedderUnavailable
 from knowledge.indexing.embedding import PassageVectors, embed, stored_vectors
 from knowledge.indexing.planning import Plan, PlannedPassage, plan_article, plan_withdrawal
-from knowledge.models import Article, IndexState, Passage, Status
+from knowledge.models import Article, Generation, IndexMark, Passage, Status
 from knowledge.outbox import edition_of, is_due
 from knowledge.vectors import CollectionKey, VectorStoreUnavailable, get_store
 
@@ -72,17 +74,17 @@ class _Stored:
 
 
 def sync_article(article_id: int) -> None:
-    """Brings one article up to date, whatever its row claims, unless it is being looked after already.
+    """Brings one article up to date in the live generation, whatever its mark says, unless it is looked after already.
 
-    That is: another sync has it in hand, or it has failed and rests. Raises VectorStoreUnavailable or
+    A generation that is being built gets it from its builder: nobody who waits loads a second model. "Looked after"
+    means: another sync has it in hand, or it has failed and rests. Raises VectorStoreUnavailable or
     EmbedderUnavailable; the article is then still stale. One that itself cannot be indexed gets an
     `index_error`.
     """
     tally = _Tally()
-    recipe = current_recipe()
     candidates = Article.objects.filter(pk=article_id)
     for _attempt in range(_MAX_RESTARTS):
-        moved = _sync_batch(candidates, recipe, tally)
+        moved = _sync_batch(candidates, generations.in_service(), tally)
         if tally.store_error is not None:
             raise tally.store_error
         if not moved:
@@ -91,31 +93,36 @@ def sync_article(article_id: int) -> None:
 
 
 def sync_stale_here(
+    generation: Generation | None = None,
     *,
     progress: Progress | None = None,
     newest_first: bool = False,
     budget_seconds: float | None = None,
+    articles_at_once: int = _ARTICLES_READ_AT_ONCE,
 ) -> SyncReport:
     """Brings all stale articles up to date in this process, except those that others have in hand or that rest.
 
-    Two processes that start from opposite ends (`newest_first`) meet in the middle. Raises
-    EmbedderUnavailable at once; VectorStoreUnavailable at the end, when all that needs no index is done.
+    In the live generation, or in another one. Two processes that start from opposite ends (`newest_first`) meet in
+    the middle. Raises EmbedderUnavailable at once; VectorStoreUnavailable at the end, when all that needs no index is
+    done.
     """
     started = time.monotonic()
-    recipe = current_recipe()
-    stale = Article.objects.stale(recipe.fingerprint).order_by()
+    generation = generation or generations.in_service()
+    stale = Article.objects.stale(generation.recipe).order_by()
     # Sorted here: for the order of its keys SQLite would read the whole table instead of the outbox's index.
     waiting = sorted(stale.values_list("pk", flat=True), reverse=newest_first)
     total, done = len(waiting), 0
     tally = _Tally()
     if progress is not None and total:
         progress(0, total)
-    while waiting and (budget_seconds is None or time.monotonic() - started < budget_seconds):
-        part, waiting = waiting[:_ARTICLES_READ_AT_ONCE], waiting[_ARTICLES_READ_AT_ONCE:]
-        _sync_batch(stale.filter(pk__in=part), recipe, tally)
+    while waiting:
+        part, waiting = waiting[:articles_at_once], waiting[articles_at_once:]
+        _sync_batch(stale.filter(pk__in=part), generation, tally)
         done += len(part)
         if progress is not None:
             progress(done, total)
+        if budget_seconds is not None and time.monotonic() - started >= budget_seconds:
+            break  # after one part at least, however short the time is
     if tally.store_error is not None:
         raise tally.store_error
     return tally.report()
@@ -128,27 +135,28 @@ def forget_passages(passage_ids: Sequence[int]) -> None:
         store.delete(key, passage_ids)
 
 
-def _sync_batch(candidates: QuerySet[Article], recipe: Recipe, tally: _Tally) -> set[int]:
+def _sync_batch(candidates: QuerySet[Article], generation: Generation, tally: _Tally) -> set[int]:
     """Returns the ids of articles that changed meanwhile."""
     articles = list(candidates.filter(is_due()))
-    plans = [plan for article in articles if (plan := _planned(article, recipe, tally)) is not None]
+    plans = [plan for article in articles if (plan := _planned(article, generation, tally)) is not None]
     moved: set[int] = set()
     for part in _parts(plans):
         with _claimed(part, candidates, moved) as mine:
-            vectors, embedded = _vectors_for(mine, moved, recipe, tally)
+            vectors, embedded = _vectors_for(mine, moved, generation, tally)
             stored = []
             for plan in mine:
                 if any(passage.content_hash not in vectors for passage in plan.passages):
                     continue  # its embedding failed and says so in its row, or it has changed
-                outcome = _store(plan, vectors, recipe)
+                outcome = _store(plan, vectors, generation)
                 if outcome is None:
+                    plan.edition.release()  # still ours where it is the generation that has gone
                     moved.add(plan.article_id)
                 else:
                     stored.append(outcome)
             tally.embedded += embedded
             if tally.store_error is None:
                 try:
-                    moved |= _publish(stored, recipe, tally)
+                    moved |= _publish(stored, generation, tally)
                 except VectorStoreUnavailable as error:
                     # The passages are in the database; the rows stay stale, so the index gets them later.
                     tally.store_error = error
@@ -179,14 +187,14 @@ def _release(plans: Sequence[Plan]) -> None:
         plan.edition.release()
 
 
-def _planned(article: Article, recipe: Recipe, tally: _Tally) -> Plan | None:
+def _planned(article: Article, generation: Generation, tally: _Tally) -> Plan | None:
     if article.status != Status.PUBLISHED:
-        return plan_withdrawal(article, recipe=recipe.fingerprint)
-    embedder = get_embedder()
+        return plan_withdrawal(article, recipe=generation.recipe)
+    embedder = generations.embedder_of(generation)
     try:
         return plan_article(
             article,
-            recipe=recipe.fingerprint,
+            recipe=generation.recipe,
             count_tokens=partial(embedder.count_tokens, language=article.language),
             max_tokens=embedder.max_tokens,
         )
@@ -215,11 +223,11 @@ def _parts(plans: Sequence[Plan]) -> Iterable[list[Plan]]:
 
 
 def _vectors_for(
-    plans: Sequence[Plan], moved: set[int], recipe: Recipe, tally: _Tally
+    plans: Sequence[Plan], moved: set[int], generation: Generation, tally: _Tally
 ) -> tuple[dict[str, PassageVectors], int]:
     """Vectors by content hash, and how many had to be computed. What was embedded once is looked up."""
     passages = {passage.content_hash: passage for plan in plans for passage in plan.passages}
-    vectors = stored_vectors(list(passages), recipe)
+    vectors = stored_vectors(list(passages), generation)
     missing = [passage for content_hash, passage in passages.items() if content_hash not in vectors]
     # Neighbours in length share a call of the model.
     missing.sort(key=lambda passage: len(passage.embedded))
@@ -229,7 +237,7 @@ def _vectors_for(
             if start and not _renewed(plans, moved):
                 break  # all of them have changed: nobody waits for the rest
             _let_connection_go()
-            vectors.update(embed(missing[start : start + _PASSAGES_BETWEEN_RENEWALS]))
+            vectors.update(embed(missing[start : start + _PASSAGES_BETWEEN_RENEWALS], generation))
         return vectors, len(vectors) - already
     except _TEXT_ERRORS:
         log.exception("embedding a batch of %d passages failed; trying article by article", len(missing))
@@ -239,7 +247,7 @@ def _vectors_for(
             continue
         _let_connection_go()
         try:
-            vectors.update(embed(needed))
+            vectors.update(embed(needed, generation))
         except _TEXT_ERRORS as error:
             plan.edition.fail(error)
             tally.failed.append(plan.article_id)
@@ -258,46 +266,39 @@ def _let_connection_go() -> None:
         connection.close()
 
 
-def _store(plan: Plan, vectors: dict[str, PassageVectors], recipe: Recipe) -> _Stored | None:
-    """Replaces the article's passages; None where the article is no longer what was planned."""
+def _store(plan: Plan, vectors: dict[str, PassageVectors], generation: Generation) -> _Stored | None:
+    """Replaces the article's passages; None where article or generation are no longer what was planned."""
     with transaction.atomic():
         # The conditional update also takes the row: two syncs of one article come one after the other.
         if not plan.edition.row().update(index_attempts=0, index_failed_at=None, index_error=""):
             return None
         old = list(
-            Passage.objects.filter(article_id=plan.article_id, recipe=recipe.fingerprint)
+            Passage.objects.filter(article_id=plan.article_id, recipe=generation.recipe)
             .order_by("position")
             .defer("vector", "heading_vector")
         )
-        IndexState.objects.filter(recipe=recipe.fingerprint).update(version=F("version") + 1)
+        if not generations.written_to(generation).update(version=F("version") + 1):
+            transaction.set_rollback(True)  # its successor took over, or nobody wants it any more
+            return None
         if not plan.is_published:
             # The rows stay: their vectors are there when the article comes back, and the gate hides them.
             return _Stored(plan, (), (), tuple(passage.pk for passage in old), is_known=False)
-        rows = [_row(plan, passage, vectors[passage.content_hash], recipe) for passage in plan.passages]
+        rows = [_row(plan, passage, vectors[passage.content_hash], generation) for passage in plan.passages]
         stored_vectors = tuple(bytes(row.vector) for row in rows)
         if [_identity(passage) for passage in old] == [_identity(passage) for passage in rows]:
             return _Stored(plan, tuple(passage.pk for passage in old), stored_vectors, (), is_known=True)
         gone = tuple(passage.pk for passage in old)
         Passage.objects.filter(pk__in=gone).delete()
         created = Passage.objects.bulk_create(rows)
-        if rows:
-            IndexState.objects.get_or_create(
-                recipe=recipe.fingerprint,
-                defaults={
-                    "embedder": recipe.embedder,
-                    "dimension": len(stored_vectors[0]) // np.dtype("<f4").itemsize,
-                    "version": 1,
-                },
-            )
         return _Stored(plan, tuple(passage.pk for passage in created), stored_vectors, gone, is_known=False)
 
 
-def _row(plan: Plan, passage: PlannedPassage, vectors: PassageVectors, recipe: Recipe) -> Passage:
+def _row(plan: Plan, passage: PlannedPassage, vectors: PassageVectors, generation: Generation) -> Passage:
     return Passage(
         article_id=plan.article_id,
         revision=plan.revision,
         text_fingerprint=plan.text_fingerprint,
-        recipe=recipe.fingerprint,
+        recipe=generation.recipe,
         position=passage.chunk.position,
         heading_path=list(passage.chunk.heading_path),
         anchor=passage.anchor,
@@ -326,7 +327,7 @@ def _identity(row: Passage) -> tuple[object, ...]:
     )
 
 
-def _publish(stored: Sequence[_Stored], recipe: Recipe, tally: _Tally) -> set[int]:
+def _publish(stored: Sequence[_Stored], generation: Generation, tally: _Tally) -> set[int]:
     """Tells the index, then marks the rows. Returns the ids of articles that changed meanwhile."""
     wanted: dict[CollectionKey, list[_Stored]] = {}
     for outcome in stored:
@@ -344,11 +345,11 @@ def _publish(stored: Sequence[_Stored], recipe: Recipe, tally: _Tally) -> set[in
                 if outcome.is_known and outcome.plan.key != key
                 for identity in outcome.ids
             ]
-            if key.recipe == recipe.fingerprint and (gone or left):
+            if key.recipe == generation.recipe and (gone or left):
                 store.delete(key, gone + left)
     moved = set()
     for outcome in stored:
-        if _mark(outcome.plan, recipe):
+        if _mark(outcome.plan, generation):
             tally.articles += 1
             tally.passages += len(outcome.ids)
         else:
@@ -358,21 +359,27 @@ def _publish(stored: Sequence[_Stored], recipe: Recipe, tally: _Tally) -> set[in
     return moved
 
 
-def _mark(plan: Plan, recipe: Recipe) -> bool:
-    """Without a history entry: nobody wrote anything. False where the article has changed by now."""
-    since = Case(
-        # Answerable all the time: what is new is the recipe, or nothing.
-        When(Q(indexed_fingerprint=plan.edition.fingerprint), then=F("indexed_at")),
-        default=Value(timezone.now()),
-    )
-    return bool(
-        plan.edition.row().update(
-            indexed_fingerprint=plan.edition.fingerprint,
-            indexed_recipe=recipe.fingerprint,
-            indexed_at=since if plan.is_published else None,
-            index_claimed_at=None,
+def _mark(plan: Plan, generation: Generation) -> bool:
+    """Without a history entry: nobody wrote anything. False where article or generation are another by now."""
+    edition = plan.edition
+    with transaction.atomic():
+        if not edition.row().update(index_claimed_at=None) or not generations.written_to(generation).exists():
+            return False
+        # Answerable all the time, where only the generation is new, or nothing.
+        marks = IndexMark.objects.filter(
+            article_id=plan.article_id, fingerprint=edition.fingerprint, edition_at=edition.changed_at
         )
-    )
+        since = marks.aggregate(since=Min("indexed_at"))["since"] or timezone.now()
+        IndexMark.objects.update_or_create(
+            article_id=plan.article_id,
+            recipe=generation.recipe,
+            defaults={
+                "fingerprint": edition.fingerprint,
+                "edition_at": edition.changed_at,
+                "indexed_at": since if plan.is_published else None,
+            },
+        )
+    return True
 
 
 def _ids_of(outcomes: Sequence[_Stored]) -> list[int]:

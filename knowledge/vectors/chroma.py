@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import re
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ _SQLITE_CODE = re.compile(r"\(code: (\d+)\)")
 _CORRUPT = {11, 26}  # malformed, and no database at all
 # Busy, locked, out of memory, read-only, disk full, cannot be opened: nothing that a new set of files would mend.
 _NO_DAMAGE = {5, 6, 7, 8, 13, 14}
+
+_loading = threading.Lock()
 
 
 @dataclass
@@ -118,9 +121,13 @@ class Link:
 
 
 def load() -> None:
-    """Imports what a first call would: seconds that are no fault of Chroma's."""
-    import chromadb.api.fastapi
-    import chromadb.api.models.Collection  # noqa: F401
+    """Imports what a first call would: seconds that are no fault of Chroma's.
+
+    By one thread at a time: chromadb imports itself in circles, and two that meet in them fail or see half of it.
+    """
+    with _loading:
+        import chromadb.api.fastapi
+        import chromadb.api.models.Collection  # noqa: F401
 
 
 def link_to_server(address: ServerAddress) -> Link:

@@ -300,6 +300,7 @@ class VectorStore:
                 self._link = None
 
     def _connect(self) -> chroma.Link:
+        chroma.load()
         if self._url:
             return chroma.link_to_server(self._configured_address())
         if self._folder_lock is None:

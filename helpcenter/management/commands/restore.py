@@ -5,7 +5,7 @@ import sys
 import tempfile
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -50,12 +50,10 @@ class Command(BaseCommand):
                     file.seek(0)
                     restored = restore(file, force=options["force"])
             else:
-                with Path(options["file"]).expanduser().open("rb") as file:
+                with _opened(options["file"]) as file:
                     restored = restore(file, force=options["force"])
         except BackupError as error:
             raise CommandError(f"Nothing was changed. {error}") from error
-        except FileNotFoundError as error:
-            raise CommandError(f"Nothing was changed. {options['file']} is not there.") from error
         self._say(restored)
 
     def _say(self, restored: Restored) -> None:
@@ -72,3 +70,10 @@ class Command(BaseCommand):
             )
         else:
             self.stdout.write(f"The index was made anew: {restored.passages} passages.")
+
+
+def _opened(name: str) -> IO[bytes]:
+    try:
+        return Path(name).expanduser().open("rb")
+    except OSError as error:
+        raise BackupError(f"{name} cannot be read: {error.strerror}.") from error
