@@ -46,19 +46,21 @@ class HelpCenter(RuleBasedStateMachine):
 
     @rule(
         animal=st.sampled_from(ANIMALS),
-        status=st.sampled_from([Status.PUBLISHED, Status.ARCHIVED]),
-        audience=st.sampled_from([Audience.PUBLIC, Audience.INTERNAL]),
+        price=st.integers(2, 99),
+        withdrawn=st.sampled_from(
+            [(Status.ARCHIVED, Audience.PUBLIC), (Status.PUBLISHED, Audience.INTERNAL)]
+        ),
         is_told=st.booleans(),
     )
-    def show_or_withdraw_and_ask(
-        self, animal: str, status: Status, audience: Audience, is_told: bool
+    def withdraw_what_was_answered(
+        self, animal: str, price: int, withdrawn: tuple[Status, Audience], is_told: bool
     ) -> None:
-        """The text stays, so that nothing but the gate stands between its passages and the answer."""
-        if animal in self.saved:
-            before = self.saved[animal]
-            self.saved[animal] = Text(before.title, before.body, status, audience)
-            write(animal, self.saved[animal], is_told=is_told)
-            self.ask(animal)
+        """The text stays, and all that is remembered of passages knows it: only the gate is in between."""
+        self.edit_and_ask(animal, price)
+        before = self.saved[animal]
+        self.saved[animal] = Text(before.title, before.body, *withdrawn)
+        write(animal, self.saved[animal], is_told=is_told)
+        self.ask(animal)
 
     @rule(animal=st.sampled_from(ANIMALS), is_told=st.booleans())
     def delete(self, animal: str, is_told: bool) -> None:

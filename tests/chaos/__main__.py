@@ -14,9 +14,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -87,7 +87,7 @@ def _kills(options: argparse.Namespace, folder: Path, resources: ExitStack) -> i
         _say(options, _kill_cells(f"kill -9, {name}", report))
         _complain(report.errors, report.wrong, report.undecided)
     if options.json:
-        print(json.dumps([{**asdict(one), "points_reached": sorted(one.points_reached)} for one in reports]))
+        print(json.dumps([_as_json(one) for one in reports]))
     else:
         kills: Counter[str] = sum((one.kills for one in reports), Counter())
         print(f"\nKilled at: {', '.join(f'{work} {count}' for work, count in kills.most_common())}.")
@@ -197,7 +197,7 @@ def _load(options: argparse.Namespace, folder: Path, resources: ExitStack) -> in
         _say(options, _load_cells(f"{stack.shape}: {row.fault}", row))
         _complain(row.failed, row.wrong, row.lost, row.duplicates)
     if options.json:
-        print(json.dumps([asdict(row) for row in rows]))
+        print(json.dumps([_as_json(row) for row in rows]))
     return 0 if rows and all(row.is_clean for row in rows) else 1
 
 
@@ -223,6 +223,11 @@ def _say(options: argparse.Namespace, *rows: Sequence[object]) -> None:
     if not options.json:
         for row in rows:
             print(f"| {' | '.join(map(str, row))} |", flush=True)
+
+
+def _as_json(outcome: "Report | Row") -> dict[str, Any]:
+    values = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
+    return {name: sorted(value) if isinstance(value, set) else value for name, value in values.items()}
 
 
 def _complain(*lists: Iterable[str]) -> None:
