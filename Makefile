@@ -9,7 +9,7 @@ PORT ?= 8000
 DEMO_DIR ?= var/demo
 XDIST ?= -n auto --dist loadgroup
 
-.PHONY: demo test test-services check serve lock messages bench quality fusion signals fit clean
+.PHONY: demo test test-services check serve lock messages bench bench-index bench-services chaos quality fusion signals fit clean
 
 $(VENV)/runtime: requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -69,6 +69,53 @@ bench: $(VENV)/runtime  ## what one warm question costs at 5 000 and 20 000 pass
 	@$(MANAGE) import_articles knowledge/demo --publish --source demo
 	@$(MANAGE) benchmark --passages 5000
 	@$(MANAGE) benchmark --passages 20000 --rounds 1
+
+BENCH_PORT ?= 8765
+
+bench-index: export DATA_DIR := var/bench-index
+bench-index: export API_RATE_QUESTIONS := off
+bench-index: $(VENV)/runtime  ## from publishing to answerable, a rebuild, the index deleted under load; on SQLite
+	@rm -rf $$DATA_DIR
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) import_articles knowledge/demo --publish --source demo
+	@$(MANAGE) benchmark_index --publishes 200
+	@set -e; $(MANAGE) serve --port $(BENCH_PORT) & trap "kill $$!; wait" EXIT; \
+	  until curl -fs http://localhost:$(BENCH_PORT)/livez >/dev/null; do sleep 1; done; \
+	  $(MANAGE) benchmark_index --publishes 200; \
+	  $(MANAGE) benchmark_index --deletions 3 --site http://localhost:$(BENCH_PORT)
+	@$(MANAGE) benchmark_index --passages 20000 --rebuild
+
+# An empty database of its own, such as `createdb helpcenter_bench` makes, and a Redis database that nobody else uses.
+BENCH_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/helpcenter_bench
+BENCH_REDIS_URL ?= redis://127.0.0.1:6379/8
+
+bench-services: export DATA_DIR := var/bench-services
+bench-services: export DATABASE_URL := $(BENCH_DATABASE_URL)
+bench-services: export CELERY_BROKER_URL := $(BENCH_REDIS_URL)
+bench-services: export CHROMA_URL := http://127.0.0.1:$(BENCH_PORT)
+bench-services: $(VENV)/runtime  ## from publishing to answerable through PostgreSQL, Redis, a worker and a Chroma server
+	@rm -rf $$DATA_DIR && mkdir -p $$DATA_DIR
+	@set -e; trap 'kill $$pids; wait' EXIT; \
+	  $(BIN)/chroma run --path $$DATA_DIR/chroma --host 127.0.0.1 --port $(BENCH_PORT) >/dev/null & pids=$$!; \
+	  until curl -fs $$CHROMA_URL/api/v2/heartbeat >/dev/null; do sleep 1; done; \
+	  $(MANAGE) migrate --verbosity 0; \
+	  $(BIN)/celery --app=helpcenter worker --pool=prefork --concurrency=2 & pids="$$pids $$!"; \
+	  $(BIN)/celery --app=helpcenter beat & pids="$$pids $$!"; \
+	  $(MANAGE) import_articles knowledge/demo --publish --source demo; \
+	  $(MANAGE) benchmark_index --publishes 200
+
+# The long version of tests/test_chaos.py. Writes a folder and a database of its own; docs/reliability.md has its table.
+KILLS ?= 300
+PEOPLE ?= 8
+OPERATIONS ?= 500
+CHAOS := $(BIN)/python -m tests.chaos
+
+chaos: $(VENV)/dev  ## kills and faults against real processes; 300 kills, 8 people with 500 operations each
+	@failed=0; \
+	$(CHAOS) kills --kills $(KILLS) --server $(TEST_DATABASE_URL) || failed=1; \
+	$(CHAOS) load --threads $(PEOPLE) --operations $(OPERATIONS) || failed=1; \
+	$(CHAOS) load --shape parts --server $(TEST_DATABASE_URL) --threads $(PEOPLE) --operations $(OPERATIONS) || failed=1; \
+	exit $$failed
 
 # Labelled help centers: one folder a set with articles.jsonl and questions.jsonl (docs/quality.md).
 DATA ?= ../shared/data

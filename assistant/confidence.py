@@ -22,7 +22,6 @@ from django.core.exceptions import ImproperlyConfigured
 
 from assistant.models import ConfidenceLevel
 from assistant.signals import compute_signals
-from knowledge.embeddings import current_recipe
 from knowledge.retrieval import Retrieval
 
 DEFAULT_FILE = Path(__file__).with_name("confidence_default.json")
@@ -92,7 +91,7 @@ def assess(retrieval: Retrieval) -> Confidence:
         level=model.level(score),
         signals=signals,
         calibration=model.fitted_on,
-        calibrated=model.recipe == current_recipe().fingerprint,
+        calibrated=model.recipe == retrieval.recipe,
     )
 
 

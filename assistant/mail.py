@@ -1,44 +1,16 @@
-"""E-mails to customers: each leaves once, however often its delivery is tried (`assistant.tasks` tries).
-
-A mail that cannot be sent stays marked as unsent on its row; nothing that a customer wrote depends on it.
-"""
+"""What the e-mails to customers say. When they leave, and how often that is tried, is `assistant.outbox`'s business."""
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
-from django.utils import timezone, translation
+from django.utils import translation
 
-from assistant.models import Ticket, TicketMessage
-
-
-def deliver_ticket_confirmation(ticket: Ticket) -> None:
-    """Sends once: the row is marked before the mail leaves and unmarked where it could not."""
-    claimed = Ticket.objects.filter(pk=ticket.pk, confirmation_sent_at__isnull=True).update(
-        confirmation_sent_at=timezone.now()
-    )
-    if not claimed:
-        return
-    try:
-        _send(ticket, template="ticket_confirmation", message_id=f"ticket-{ticket.pk}")
-    except Exception:
-        Ticket.objects.filter(pk=ticket.pk).update(confirmation_sent_at=None)
-        raise
+from assistant.models import Mail
 
 
-def deliver_staff_reply(message: TicketMessage) -> None:
-    claimed = TicketMessage.objects.filter(pk=message.pk, mailed_at__isnull=True, is_internal=False).update(
-        mailed_at=timezone.now()
-    )
-    if not claimed:
-        return
-    try:
-        _send(message.ticket, template="staff_reply", message_id=f"message-{message.pk}", message=message)
-    except Exception:
-        TicketMessage.objects.filter(pk=message.pk).update(mailed_at=None)
-        raise
-
-
-def _send(ticket: Ticket, *, template: str, message_id: str, message: TicketMessage | None = None) -> None:
+def compose(mail: Mail) -> EmailMessage:
+    ticket, message = mail.ticket, mail.message
+    template = "ticket_confirmation" if message is None else "staff_reply"
     domain = settings.SITE_URL.split("://")[-1].split("/")[0].split(":")[0]
     with translation.override(ticket.language):
         values = {
@@ -49,13 +21,13 @@ def _send(ticket: Ticket, *, template: str, message_id: str, message: TicketMess
         }
         subject = " ".join(render_to_string(f"mail/{template}_subject.txt", values).split())
         body = render_to_string(f"mail/{template}.txt", values)
-    EmailMessage(
+    return EmailMessage(
         subject=subject,
         body=body,
         to=[ticket.contact_email],
         headers={
-            "Message-ID": f"<{message_id}@{domain}>",
+            "Message-ID": f"<{mail.stable_id}@{domain}>",
             "References": f"<ticket-{ticket.pk}@{domain}>",
             "Auto-Submitted": "auto-generated" if message is None else "no",
         },
-    ).send()
+    )

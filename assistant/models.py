@@ -6,11 +6,13 @@ passages keep their signals, so that an answer can be explained after the articl
 
 import secrets
 import uuid
+from typing import Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
@@ -30,7 +32,7 @@ class Channel(models.TextChoices):
 
 
 class QuestionStatus(models.TextChoices):
-    RECEIVED = "received", _("Received")  # stored, not yet decided: a crash leaves it here, visible to staff
+    RECEIVED = "received", _("Received")  # stored, not yet decided: where a crash leaves it, a sweep finds it
     ANSWERED = "answered", _("Answered")
     ESCALATED = "escalated", _("Escalated")
 
@@ -109,6 +111,9 @@ class Question(models.Model):
     )
     idempotency_key = models.CharField(max_length=200, null=True, blank=True, unique=True)
     request_hash = models.CharField(max_length=64, blank=True)  # of the body sent under that key
+    # Kept until the question is decided, for the ticket that it may become; empty from then on.
+    contact_email = models.EmailField(_("e-mail"), blank=True)
+    contact_name = models.CharField(_("name"), max_length=120, blank=True)
     confidence_score = models.FloatField(_("confidence"), null=True, blank=True)  # 0..1, probability
     confidence_threshold = models.FloatField(_("threshold"), null=True, blank=True)  # 0..1
     confidence_level = models.CharField(_("level"), max_length=8, choices=ConfidenceLevel, blank=True)
@@ -132,6 +137,13 @@ class Question(models.Model):
             models.CheckConstraint(
                 condition=Q(status__in=QuestionStatus.values), name="question_status_is_known"
             ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                condition=Q(status=QuestionStatus.RECEIVED),
+                name="question_undecided",
+            )
         ]
 
     def __str__(self) -> str:
@@ -291,9 +303,8 @@ class Ticket(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True, db_index=True)
     updated_at = models.DateTimeField(_("last change"), auto_now=True)
     completed_at = models.DateTimeField(_("contact known since"), null=True, blank=True, editable=False)
-    confirmation_sent_at = models.DateTimeField(_("confirmation sent"), null=True, blank=True, editable=False)
 
-    history = HistoricalRecords(excluded_fields=["token"])
+    history = HistoricalRecords(excluded_fields=["token", "idempotency_key", "request_hash"])
 
     class Meta:
         verbose_name = _("ticket")
@@ -340,8 +351,8 @@ class TicketMessage(models.Model):
     )
     body = models.TextField(_("message"), max_length=MAX_DETAIL_LENGTH)
     is_internal = models.BooleanField(_("internal note"), default=False)
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True, unique=True, editable=False)
     created_at = models.DateTimeField(_("written"), auto_now_add=True)
-    mailed_at = models.DateTimeField(_("mailed"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("message")
@@ -350,3 +361,58 @@ class TicketMessage(models.Model):
 
     def __str__(self) -> str:
         return self.body[:80]
+
+
+class MailQuerySet(models.QuerySet["Mail"]):
+    def troubled(self) -> Self:
+        """Not sent, and at least one try has failed."""
+        return self.filter(sent_at__isnull=True).exclude(error="")
+
+    def given_up(self) -> Self:
+        return self.filter(sent_at__isnull=True, due_at__isnull=True)
+
+
+class Mail(models.Model):
+    """An e-mail that is owed to a customer, written by the transaction that causes it (`assistant.outbox`)."""
+
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="mails")
+    # What it carries; without one it is the confirmation that the ticket has reached us.
+    message = models.OneToOneField(
+        TicketMessage, null=True, blank=True, on_delete=models.CASCADE, related_name="mail"
+    )
+    # When it is next to be tried: after a pause, or when the lease of whoever sends it now has run out.
+    # Null once it was sent or given up.
+    due_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.CharField(
+        max_length=500, blank=True
+    )  # of the last try, for staff: it may name the address
+    sent_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = MailQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("outgoing e-mail")
+        verbose_name_plural = _("outgoing e-mails")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["ticket"], condition=Q(message__isnull=True), name="mail_confirms_a_ticket_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(sent_at__isnull=True) | Q(due_at__isnull=True), name="mail_sent_is_not_due"
+            ),
+        ]
+        indexes = [models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="mail_due")]
+
+    def __str__(self) -> str:
+        return self.stable_id
+
+    @property
+    def stable_id(self) -> str:
+        """The same at every delivery, so that mail programs know a second one for what it is."""
+        return f"ticket-{self.ticket_id}" if self.message_id is None else f"message-{self.message_id}"
+
+    @property
+    def is_given_up(self) -> bool:
+        return self.sent_at is None and self.due_at is None

@@ -3,6 +3,8 @@
 Called by `assistant.services` inside one short transaction, after everything slow is done.
 """
 
+from typing import Any
+
 from django.utils import timezone
 
 from assistant.asking import Decision
@@ -16,27 +18,39 @@ from assistant.models import (
     TicketReason,
     TicketStatus,
 )
-from assistant.tasks import send_ticket_confirmation
-from knowledge.embeddings import current_recipe
+from assistant.outbox import owe_confirmation
+from knowledge.models import Passage
 
 
 def claim(question: Question, decision: Decision, elapsed_ms: int) -> bool:
     """Takes the right to store the outcome; False where another process was faster."""
     confidence = decision.confidence
-    status = QuestionStatus.ANSWERED if decision.draft is not None else QuestionStatus.ESCALATED
-    claimed = Question.objects.filter(pk=question.pk, status=QuestionStatus.RECEIVED).update(
-        status=status,
+    return _claim(
+        question,
+        QuestionStatus.ANSWERED if decision.draft is not None else QuestionStatus.ESCALATED,
         confidence_score=confidence.score,
         confidence_threshold=confidence.threshold,
         confidence_level=confidence.level,
         confidence_signals=confidence.signals,
         calibrated=confidence.calibrated,
         calibration=confidence.calibration,
-        recipe=current_recipe().fingerprint,
+        recipe=decision.retrieval.recipe,
         elapsed_ms=elapsed_ms,
     )
-    question.status = status
-    return claimed == 1
+
+
+def claim_undecided(question: Question) -> bool:
+    """The same for a question that goes to a person as it is."""
+    return _claim(question, QuestionStatus.ESCALATED)
+
+
+def is_overtaken(question: Question, decision: Decision) -> bool:
+    """Whether the gate would no longer let pass what the answer cites. Deciding takes a while, editors do not wait."""
+    if decision.draft is None:
+        return False
+    cited = {citation.passage.passage_id for citation in decision.draft.citations}
+    language = decision.retrieval.article_language
+    return Passage.objects.answerable_by_id(cited, question.user, language=language).keys() != cited
 
 
 def store_considered(question: Question, decision: Decision) -> None:
@@ -85,7 +99,8 @@ def publish_answer(question: Question, decision: Decision) -> None:
     )
 
 
-def escalate(question: Question, reason: TicketReason, *, contact_email: str, contact_name: str) -> None:
+def escalate(question: Question, reason: TicketReason) -> None:
+    has_contact = bool(question.contact_email)
     ticket = Ticket.objects.create(
         question=question,
         conversation=question.conversation,
@@ -93,10 +108,19 @@ def escalate(question: Question, reason: TicketReason, *, contact_email: str, co
         reason=reason,
         language=question.language,
         customer=question.user,
-        contact_email=contact_email,
-        contact_name=contact_name,
-        status=TicketStatus.OPEN if contact_email else TicketStatus.AWAITING_CONTACT,
-        completed_at=timezone.now() if contact_email else None,
+        contact_email=question.contact_email,
+        contact_name=question.contact_name,
+        status=TicketStatus.OPEN if has_contact else TicketStatus.AWAITING_CONTACT,
+        completed_at=timezone.now() if has_contact else None,
     )
-    if contact_email:
-        send_ticket_confirmation(ticket)
+    if has_contact:
+        owe_confirmation(ticket)
+
+
+def _claim(question: Question, status: QuestionStatus, **outcome: Any) -> bool:
+    """The contact leaves the question's row with it; `escalate` takes it along from the object in hand."""
+    claimed = Question.objects.filter(pk=question.pk, status=QuestionStatus.RECEIVED).update(
+        status=status, contact_email="", contact_name="", **outcome
+    )
+    question.status = status
+    return claimed == 1

@@ -1,7 +1,8 @@
 """What people do with the assistant, as functions: ask, give contact, ask for a person, judge an answer.
 
-Every function stores first and decides after: a crash between the two leaves a question that staff can see,
-never a lost one. No transaction is open while a model works. Mail leaves after commit.
+Every function stores first and decides after: a crash between the two leaves a question that
+`assistant.interrupted` settles, never a lost one. No transaction is open while a model works. Mail is owed by
+the transaction that causes it (`assistant.outbox`) and leaves after commit.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from assistant.asking import Inquiry, decide
+from assistant.asking import Decision, Inquiry, decide
 from assistant.models import (
     MAX_DETAIL_LENGTH,
     Channel,
@@ -30,8 +31,15 @@ from assistant.models import (
     TicketReason,
     TicketStatus,
 )
-from assistant.recording import claim, escalate, publish_answer, store_considered
-from assistant.tasks import send_staff_reply, send_ticket_confirmation
+from assistant.outbox import owe_confirmation, owe_reply
+from assistant.recording import (
+    claim,
+    claim_undecided,
+    escalate,
+    is_overtaken,
+    publish_answer,
+    store_considered,
+)
 from assistant.validation import (
     InvalidInput,
     clean_email,
@@ -46,6 +54,7 @@ from knowledge.models import Language, Reader
 log = logging.getLogger(__name__)
 
 _TURNS_OF_HISTORY = 3
+_DECISIONS = 3  # of one question, where edits come in between
 
 
 class IdempotencyConflict(Exception):
@@ -77,6 +86,7 @@ def ask_question(
         {
             "text": cleaned,
             "language": language,
+            "conversation": str(conversation.public_id) if conversation else "",
             "email": contact_email,
             "name": name,
             "user": getattr(user, "pk", None),
@@ -90,36 +100,46 @@ def ask_question(
             user=_account(user),
             channel=channel,
             conversation=conversation,
+            contact_email=email,
+            contact_name=name,
             key=key,
             request_hash=request_hash,
         )
-    return settle_question(question=question, contact_email=email, contact_name=name)
+    return settle_question(question=question)
 
 
-def settle_question(*, question: Question, contact_email: str = "", contact_name: str = "") -> Question:
-    """Answers or escalates a stored question. Safe to repeat: who claims the row first stores the outcome."""
+def settle_question(*, question: Question) -> Question:
+    """Answers or escalates a stored question. Safe to repeat: who claims the row first stores the outcome.
+
+    Where articles do not stand still for as long as it takes to decide, several times over, a person gets it.
+    """
     if question.status != QuestionStatus.RECEIVED:
         return question
     started = time.perf_counter()
-    decision = decide(
-        Inquiry(
-            text=question.text,
-            language=question.language,
-            reader=question.user,
-            history=_history_before(question),
+    for _attempt in range(_DECISIONS):
+        decision = decide(
+            Inquiry(
+                text=question.text,
+                language=question.language,
+                reader=question.user,
+                history=_history_before(question),
+            )
         )
-    )
-    elapsed_ms = round((time.perf_counter() - started) * 1000)
+        elapsed_ms = round((time.perf_counter() - started) * 1000)
+        if _store_outcome(question, decision, elapsed_ms):
+            log.info("question %s %s in %d ms", question.public_id, question.status, elapsed_ms)
+            return _settled(question)
+        question.refresh_from_db(fields=["status"])
+    log.warning("question %s was overtaken by edits %d times", question.public_id, _DECISIONS)
+    return hand_over(question=question)
+
+
+def hand_over(*, question: Question) -> Question:
+    """A ticket without a decision, for a stored question that nothing here manages to decide."""
     with transaction.atomic():
-        if claim(question, decision, elapsed_ms):
-            store_considered(question, decision)
-            if decision.draft is not None:
-                publish_answer(question, decision)
-            else:
-                assert decision.reason is not None
-                escalate(question, decision.reason, contact_email=contact_email, contact_name=contact_name)
-    log.info("question %s %s in %d ms", question.public_id, question.status, elapsed_ms)
-    return Question.objects.select_related("answer", "ticket").get(pk=question.pk)
+        if claim_undecided(question):
+            escalate(question, TicketReason.WRITER_UNAVAILABLE)
+    return _settled(question)
 
 
 def open_ticket(
@@ -139,12 +159,6 @@ def open_ticket(
 
     Raises InvalidInput and IdempotencyConflict.
     """
-    if question is not None:
-        existing = Ticket.objects.filter(question=question).first()
-        if existing is not None:
-            return complete_ticket(
-                ticket=existing, contact_email=contact_email, contact_name=contact_name, detail=detail
-            )
     email = clean_email(contact_email or _known_email(user))
     values: dict[str, Any] = {
         "subject": clean_text(subject, field="subject", limit=300, required=True),
@@ -161,6 +175,15 @@ def open_ticket(
     if key and (stored := Ticket.objects.filter(idempotency_key=key).first()):
         return _same_request(stored, request_hash)
     try:
+        if question is not None and (existing := Ticket.objects.filter(question=question).first()):
+            return complete_ticket(
+                ticket=existing,
+                contact_email=email,
+                contact_name=values["contact_name"],
+                detail=values["detail"],
+                idempotency_key=key,
+                request_hash=request_hash,
+            )
         with transaction.atomic():
             ticket = Ticket.objects.create(
                 **values,
@@ -172,6 +195,7 @@ def open_ticket(
                 idempotency_key=key or None,
                 request_hash=request_hash,
             )
+            owe_confirmation(ticket)
     except IntegrityError:
         # Somebody else was first: the same key, or the same question.
         stored = Ticket.objects.filter(idempotency_key=key).first() if key else None
@@ -180,30 +204,43 @@ def open_ticket(
         if stored is None:
             raise
         return stored if not key else _same_request(stored, request_hash)
-    send_ticket_confirmation(ticket)
     return ticket
 
 
 def complete_ticket(
-    *, ticket: Ticket, contact_email: str, contact_name: str = "", detail: str = ""
+    *,
+    ticket: Ticket,
+    contact_email: str,
+    contact_name: str = "",
+    detail: str = "",
+    idempotency_key: str = "",
+    request_hash: str = "",
 ) -> Ticket:
-    """Adds contact to a ticket that waits for it. On a complete ticket, new detail joins the thread instead."""
+    """Adds contact to a ticket that waits for it. Where that is there already, new detail joins the thread.
+
+    Another address than the ticket's changes nothing: a link may be passed on, the thread is its customer's.
+    """
     email = clean_email(contact_email)
     name = clean_name(contact_name)
     detail = clean_text(detail, field="detail")
-    claimed = Ticket.objects.filter(pk=ticket.pk, status=TicketStatus.AWAITING_CONTACT).update(
-        contact_email=email,
-        contact_name=name,
-        detail=detail,
-        status=TicketStatus.OPEN,
-        completed_at=timezone.now(),
-        updated_at=timezone.now(),
-    )
-    ticket.refresh_from_db()
-    if claimed:
-        ticket.save()  # for its history: the conditional update above writes none
-        send_ticket_confirmation(ticket)
-    elif detail and detail != ticket.detail:
+    with transaction.atomic():
+        claimed = Ticket.objects.filter(pk=ticket.pk, status=TicketStatus.AWAITING_CONTACT).update(
+            contact_email=email,
+            contact_name=name,
+            detail=detail,
+            status=TicketStatus.OPEN,
+            completed_at=timezone.now(),
+            updated_at=timezone.now(),
+            idempotency_key=idempotency_key or None,
+            request_hash=request_hash,
+        )
+        ticket.refresh_from_db()
+        if claimed:
+            ticket.save()  # for its history: the conditional update above writes none
+            owe_confirmation(ticket)
+    if not claimed and idempotency_key and ticket.idempotency_key == idempotency_key:
+        return _same_request(ticket, request_hash)
+    if not claimed and email == ticket.contact_email and detail and detail != ticket.detail:
         add_customer_message(ticket=ticket, body=detail)
     return ticket
 
@@ -230,16 +267,32 @@ def leave_feedback(
     return feedback
 
 
-def add_customer_message(*, ticket: Ticket, body: str) -> TicketMessage:
-    """A reply from the status page. A ticket that waits for the customer, or was solved, is open again."""
+def add_customer_message(*, ticket: Ticket, body: str, idempotency_key: str = "") -> TicketMessage:
+    """A reply from the status page. A ticket that waits for the customer, or was solved, is open again.
+
+    Raises InvalidInput and IdempotencyConflict.
+    """
     cleaned = clean_text(body, field="body", limit=MAX_DETAIL_LENGTH, required=True)
-    with transaction.atomic():
-        message = TicketMessage.objects.create(
-            ticket=ticket, author_kind=MessageAuthor.CUSTOMER, body=cleaned, author=ticket.customer
-        )
-        if ticket.status in (TicketStatus.PENDING, TicketStatus.SOLVED):
-            ticket.status = TicketStatus.OPEN
-        ticket.save()
+    key = clean_idempotency_key(idempotency_key)
+    try:
+        with transaction.atomic():
+            message = TicketMessage.objects.create(
+                ticket=ticket,
+                author_kind=MessageAuthor.CUSTOMER,
+                body=cleaned,
+                author=ticket.customer,
+                idempotency_key=key or None,
+            )
+            if ticket.status in (TicketStatus.PENDING, TicketStatus.SOLVED):
+                ticket.status = TicketStatus.OPEN
+            ticket.save()
+    except IntegrityError:
+        stored = TicketMessage.objects.filter(idempotency_key=key).first() if key else None
+        if stored is None:
+            raise
+        if (stored.ticket_id, stored.body) != (ticket.pk, cleaned):
+            raise IdempotencyConflict from None
+        return stored
     return message
 
 
@@ -258,12 +311,34 @@ def add_staff_message(*, ticket: Ticket, author: Any, body: str, is_internal: bo
             body=cleaned,
             is_internal=is_internal,
         )
-        if not is_internal and ticket.status == TicketStatus.OPEN:
-            ticket.status = TicketStatus.PENDING
+        if not is_internal:
+            owe_reply(message)
+            if ticket.status == TicketStatus.OPEN:
+                ticket.status = TicketStatus.PENDING
         ticket.save()
-    if not is_internal:
-        send_staff_reply(message)
     return message
+
+
+class _Overtaken(Exception):
+    """What was decided rests on a text that may not be quoted any more."""
+
+
+def _store_outcome(question: Question, decision: Decision, elapsed_ms: int) -> bool:
+    """False where an article that it rests on was deleted, withdrawn or changed since: it is to be decided anew."""
+    try:
+        with transaction.atomic():
+            if claim(question, decision, elapsed_ms):
+                if is_overtaken(question, decision):
+                    raise _Overtaken
+                store_considered(question, decision)
+                if decision.draft is not None:
+                    publish_answer(question, decision)
+                else:
+                    assert decision.reason is not None
+                    escalate(question, decision.reason)
+    except (_Overtaken, IntegrityError):  # the latter of rows that point to what was deleted
+        return False
+    return True
 
 
 def _store_question(
@@ -273,6 +348,8 @@ def _store_question(
     user: Any,
     channel: str,
     conversation: Conversation | None,
+    contact_email: str,
+    contact_name: str,
     key: str,
     request_hash: str,
 ) -> Question:
@@ -284,6 +361,8 @@ def _store_question(
                 text=text,
                 language=language,
                 channel=channel,
+                contact_email=contact_email,
+                contact_name=contact_name,
                 idempotency_key=key or None,
                 request_hash=request_hash,
             )
@@ -292,6 +371,11 @@ def _store_question(
         if question is None:
             raise
         return question
+
+
+def _settled(question: Question) -> Question:
+    """As it stands now, whoever stored the outcome."""
+    return Question.objects.select_related("answer", "ticket").get(pk=question.pk)
 
 
 def _question_under(key: str, request_hash: str) -> Question | None:

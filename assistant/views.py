@@ -112,6 +112,9 @@ def contact(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         except InvalidInput as error:
             _add_error(form, error)
         else:
+            if completed.contact_email != form.cleaned_data["contact_email"]:
+                # Somebody else was faster: the thread is theirs.
+                return redirect(f"{reverse('answer', kwargs={'public_id': public_id})}#contact")
             _remember(request, question.conversation)
             return _to_new_ticket(request, completed)
     return _render_answer(request, question, contact_form=form, status=UNPROCESSABLE)
@@ -123,6 +126,8 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
     """A person, without an unanswered question first, or about a question that was answered."""
     question = _own_question(request, request.GET.get("question") or request.POST.get("question", ""))
     if question is not None and hasattr(question, "ticket"):
+        if question.ticket.status != TicketStatus.AWAITING_CONTACT:
+            return redirect(question.ticket)  # a double click arrives where the first click did
         return redirect(f"{reverse('answer', kwargs={'public_id': question.public_id})}#contact")
     form_class = FollowUpTicketForm if question is not None else TicketForm
     if request.method != "POST":
@@ -155,7 +160,7 @@ def ticket_reply(request: HttpRequest, token: str) -> HttpResponse:
     form = ReplyForm(request.POST)
     if form.is_valid():
         try:
-            services.add_customer_message(ticket=found, body=form.cleaned_data["body"])
+            _replied(request, found, form.cleaned_data["body"])
         except InvalidInput as error:
             _add_error(form, error)
         else:
@@ -198,6 +203,16 @@ def _opened(request: HttpRequest, data: dict[str, str], question: Question | Non
         except IdempotencyConflict:
             continue
     raise InvalidInput("detail", _("This message could not be accepted. Please send it again."))
+
+
+def _replied(request: HttpRequest, found: Ticket, body: str) -> None:
+    for key in (_form_key(request), uuid.uuid4().hex):
+        try:
+            services.add_customer_message(ticket=found, body=body, idempotency_key=f"page-{key}")
+        except IdempotencyConflict:
+            continue
+        return
+    raise InvalidInput("body", _("This message could not be accepted. Please send it again."))
 
 
 def _render_answer(

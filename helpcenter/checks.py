@@ -1,5 +1,6 @@
 """Settings that must agree with one another, told at start-up with a hint and an id."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,17 +12,30 @@ from django.core.exceptions import ImproperlyConfigured
 
 @register()
 def index_has_one_owner(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Worker processes cannot share an embedded Chroma folder (it is not process-safe)."""
-    if settings.CELERY_BROKER_URL and not settings.CHROMA_URL:
-        return [
+    """Several processes cannot share an embedded Chroma folder (it is not process-safe)."""
+    if settings.CHROMA_URL:
+        return []
+    found: list[CheckMessage] = []
+    if settings.CELERY_BROKER_URL:
+        found.append(
             Error(
                 "CELERY_BROKER_URL is set but CHROMA_URL is not.",
                 hint="Workers and the web process need one Chroma server: run `chroma run` and set "
                 "CHROMA_URL=http://host:port, or unset CELERY_BROKER_URL to run tasks inline.",
                 id="helpcenter.E001",
             )
-        ]
-    return []
+        )
+    processes = os.environ.get("WEB_CONCURRENCY", "")  # gunicorn's own variable
+    if processes.isdecimal() and int(processes) > 1:
+        found.append(
+            Error(
+                f"WEB_CONCURRENCY={processes} asks for several web processes but CHROMA_URL is not set.",
+                hint="They need one Chroma server: run `chroma run` and set CHROMA_URL=http://host:port, or "
+                "unset WEB_CONCURRENCY; one process answers with several threads.",
+                id="helpcenter.E005",
+            )
+        )
+    return found
 
 
 @register(deploy=True)

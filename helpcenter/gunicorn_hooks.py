@@ -1,30 +1,64 @@
-"""Gunicorn's configuration under `manage.py serve`: the web process is where the sweep lives.
+"""Gunicorn's configuration: what a web process does beside answering requests.
 
-The model, the lexical index and the connection to Chroma are loaded once, after the fork, in the process that
-answers questions; so that is where stale articles are embedded as well.
+The model, the lexical index and the connection to Chroma are loaded once, after the fork, so that the first question
+is quick. Without a broker the process that answers questions also embeds stale articles and sends mails; with one,
+beat and the workers do.
 """
 
 import contextlib
 import json
+import logging
 import os
+import threading
 from typing import Any
 
 STATUS_VARIABLE = "HELPCENTER_STATUS_FD"  # where `serve` hears that the first question will be quick
 
-_sweeper: Any = None
+_sweepers: list[Any] = []
+
+log = logging.getLogger(__name__)
+
+
+def on_starting(server: Any) -> None:
+    """Gunicorn runs none of Django's checks, and only here is the number of processes known."""
+    from django.conf import settings
+
+    if server.cfg.workers > 1 and not settings.CHROMA_URL:
+        raise SystemExit("Several web processes need one Chroma server: set CHROMA_URL.")
 
 
 def post_worker_init(worker: Any) -> None:  # noqa: ARG001 (gunicorn's signature)
-    global _sweeper
-    from knowledge.indexing import Sweeper
+    from django.conf import settings
 
-    _sweeper = Sweeper(on_warm=_report)
-    _sweeper.start()
+    if settings.CELERY_BROKER_URL:
+        threading.Thread(target=_warm, name="warm-up", daemon=True).start()
+        return
+    from assistant.sweeping import Sweeper as OutboxSweeper
+    from knowledge.indexing import Sweeper as IndexSweeper
+
+    _sweepers.extend((IndexSweeper(on_warm=_report), OutboxSweeper()))
+    for sweeper in _sweepers:
+        sweeper.start()
 
 
 def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001 (gunicorn's signature)
-    if _sweeper is not None:
-        _sweeper.stop(timeout_seconds=10.0)
+    for sweeper in _sweepers:
+        sweeper.stop(timeout_seconds=5.0)
+
+
+def _warm() -> None:
+    from django.db import close_old_connections
+
+    from knowledge.embeddings import EmbedderUnavailable
+    from knowledge.indexing import warm_up
+    from knowledge.vectors import VectorStoreUnavailable
+
+    try:
+        warm_up()
+    except (VectorStoreUnavailable, EmbedderUnavailable) as error:
+        log.warning("Warm-up: %s", error)
+    finally:
+        close_old_connections()
 
 
 def _report(problem: str) -> None:

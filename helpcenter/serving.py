@@ -14,7 +14,6 @@ import json
 import logging
 import os
 import select
-import shutil
 import socket
 import sys
 import time
@@ -28,6 +27,7 @@ from django.utils.translation import gettext as _
 from helpcenter.gunicorn_hooks import STATUS_VARIABLE
 from helpcenter.supervision import Child, ChildKeepsFailingError
 from knowledge import ownership
+from knowledge.vectors.folders import set_folder_aside
 
 log = logging.getLogger(__name__)
 
@@ -103,11 +103,7 @@ class VectorServer:
 
     def _set_folder_aside(self) -> None:
         self.child.crashes = 0
-        if self._folder.exists():
-            log.warning("The index folder is damaged and set aside; the database fills a new one")
-            aside = self._folder.with_name(self._folder.name + ".damaged")
-            shutil.rmtree(aside, ignore_errors=True)
-            self._folder.rename(aside)
+        set_folder_aside(self._folder)
 
 
 class WebServer:

@@ -48,7 +48,7 @@ except OSError as error:
     raise ImproperlyConfigured(f"DATA_DIR: {DATA_DIR} cannot be created ({error.strerror}).") from error
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_URL = "/media/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = Path(_read("str", "STATIC_ROOT", str(DATA_DIR / "static")))
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "helpcenter" / "static"]
 INDEX_DIR = DATA_DIR / "index"  # Chroma's folder and the lock that names its owner
@@ -134,13 +134,26 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # time-out applies, instead of failing half-way through a transaction.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
+        "timeout": 5,  # seconds; two waits in one request still end within 10
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
     # A file, not memory: threads of a test then meet the same locks as in production.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 0, "max_size": 8, "timeout": 5}
+    _options = DATABASES["default"].setdefault("OPTIONS", {})
+    _options["pool"] = {
+        "min_size": 0,
+        "max_size": 12,  # for 8 requests, the sweeps and /readyz
+        "timeout": 5,  # seconds that a request waits for one
+        # Seconds after which the pool gives up on a connection and the next request tries a new one. Its own five
+        # minutes come with ever longer pauses: after an outage of 75 s it was 37 s until the first answer.
+        "reconnect_timeout": 5,
+    }
+    _options["options"] = (
+        f"{_options.get('options', '')} -c lock_timeout=5s".strip()
+    )  # as long as SQLite waits
+    # Connections that a restarted server or a firewall has cut are replaced before a request meets them.
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- language and time ------------------------------------------------------------------------------
@@ -169,6 +182,8 @@ CHROMA_URL = _read("str", "CHROMA_URL", "")
 EMBEDDING_MODEL = _read("str", "EMBEDDING_MODEL", "minilm-de-en")
 EMBEDDING_DEVICE = _read("str", "EMBEDDING_DEVICE", "cpu", validate=validate.OneOf(["cpu", "cuda", "auto"]))
 EMBEDDING_THREADS = _read("int", "EMBEDDING_THREADS", 0, validate=validate.Range(min=0))  # 0: torch decides
+# A question that was asked of the old index has to end before its passages may go.
+RETIRED_INDEX_SECONDS = _read("int", "RETIRED_INDEX_SECONDS", 600, validate=validate.Range(min=0))
 # Hubs are asked only when a hub model is configured; knowledge.embeddings decides which that is.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
@@ -187,17 +202,38 @@ CELERY_BROKER_WRITE_URL = (
     CELERY_BROKER_URL or "memory://localhost/"
 )  # unset, Celery would look for RabbitMQ here
 CELERY_TASK_ALWAYS_EAGER = not CELERY_BROKER_URL
+# A task belongs to the queue until it is done: a killed worker's comes back. Every task may run twice.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_TIME_LIMIT = 600  # seconds
+# Processes, because only a process can be ended by a time limit; Celery's threads run on regardless. The model
+# and the Chroma client are made after the fork, in the child that needs them.
+CELERY_WORKER_POOL = "prefork"
+CELERY_TASK_TIME_LIMIT = 600  # seconds; tasks may set less
 CELERY_TASK_SOFT_TIME_LIMIT = 540  # seconds
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}  # seconds, above the longest task
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Seconds after which Redis gives an unfinished task to somebody else. A retry waits for its countdown in a
+    # worker, then for a free process, then runs: all three have to end before, or it runs twice at once.
+    "visibility_timeout": 3600,
+    # A broker that was cut off without a word costs a visitor this and not for ever. Workers listen for one
+    # second at a time, far below it.
+    "socket_connect_timeout": 2.0,
+    "socket_timeout": 3.0,
+    "socket_keepalive": True,
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # the broker may be away for a night
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # they are nearly done, and may run twice
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps no file: all is due within a minute of a start
+CELERY_BEAT_ENABLE_REMOTE_CONTROL = True  # `celery inspect ping` reaches beat as well
 CELERY_BEAT_SCHEDULE = {  # seconds; a wake-up that nobody took by then is not worth taking
     "sweep": {"task": "knowledge.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
+    "build-index": {"task": "knowledge.build_index", "schedule": 5.0, "options": {"expires": 5.0}},
+    "compare-index": {"task": "knowledge.compare_index", "schedule": 10.0, "options": {"expires": 10.0}},
     "repair-index": {"task": "knowledge.repair_index", "schedule": 60.0, "options": {"expires": 60.0}},
+    "send-mail": {"task": "assistant.send_due_mail", "schedule": 30.0, "options": {"expires": 30.0}},
+    "settle": {"task": "assistant.settle_interrupted", "schedule": 30.0, "options": {"expires": 30.0}},
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
 

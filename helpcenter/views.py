@@ -4,14 +4,18 @@ Nothing here reads an article or a question, and `server_error` touches neither 
 processor: it has to work when they are what failed.
 """
 
+import sys
+
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse, HttpResponseServerError
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
 from django.shortcuts import render
 from django.template import loader
 from django.views.decorators.http import require_safe
 
 from assistant.models import MAX_DETAIL_LENGTH, MAX_QUESTION_LENGTH
+from helpcenter.outage import is_outage, outage_response
+from helpcenter.readiness import readiness
 
 
 @require_safe
@@ -19,6 +23,15 @@ def livez(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     """Says that the process serves requests. Asks nothing else: a slow database must kill no process."""
     return HttpResponse(
         "ok\n", content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"}
+    )
+
+
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
+    """Says how each part is. 503 only where questions cannot be answered from articles."""
+    found = readiness()
+    return JsonResponse(
+        found.as_json(), status=200 if found.is_ready else 503, headers={"Cache-Control": "no-store"}
     )
 
 
@@ -48,7 +61,9 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse: 
     return render(request, "404.html", {"alternates": homes}, status=404)
 
 
-def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+def server_error(request: HttpRequest) -> HttpResponse:
+    if is_outage(sys.exception()):  # Django calls its handlers while it handles the error
+        return outage_response(request)
     addresses = {"static_url": settings.STATIC_URL, "german_home": "/de/", "english_home": "/en/"}
     page = loader.get_template("500.html").render(addresses)
     return HttpResponseServerError(page)

@@ -33,7 +33,12 @@ def _after_save(instance: Any, raw: bool = False, **_kwargs: Any) -> None:
         return
     if sweepers.is_sweeper() and len(instance.body) > _LONG_TEXT:
         return  # the sweep is a moment away, and nobody waits for a long text to be embedded
-    transaction.on_commit(partial(_ring_for_article, instance.pk), robust=True)
+    ring(instance.pk)
+
+
+def ring(article_id: int) -> None:
+    """As soon as what is being written is committed."""
+    transaction.on_commit(partial(_ring_for_article, article_id), robust=True)
 
 
 def _before_delete(instance: Any, **_kwargs: Any) -> None:

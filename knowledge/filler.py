@@ -11,9 +11,9 @@ import numpy as np
 from django.db import transaction
 from django.db.models import F
 
-from knowledge.embeddings import current_recipe
+from knowledge.generations import live_recipe
 from knowledge.indexing import bell_held
-from knowledge.models import Article, IndexState, Passage, Status
+from knowledge.models import Article, Generation, IndexMark, Passage, Status
 from knowledge.vectors import CollectionKey, get_store
 
 NOISE = 0.6  # length of the noise added to a unit vector
@@ -22,7 +22,7 @@ _BATCH = 1000
 
 def fill_up(passages: int, *, seed: int = 7) -> int:
     """Adds public passages until there are at least `passages`; returns how many were added."""
-    recipe = current_recipe().fingerprint
+    recipe = live_recipe()
     originals = list(
         Passage.objects.filter(recipe=recipe).exclude(article__source="filler").select_related("article")
     )
@@ -38,7 +38,7 @@ def fill_up(passages: int, *, seed: int = 7) -> int:
             for original in batch:
                 number += 1
                 _copy(original, number, recipe, shuffle, noise)
-            IndexState.objects.filter(recipe=recipe).update(version=F("version") + 1)
+            Generation.objects.filter(recipe=recipe).update(version=F("version") + 1)
     _write_vectors(recipe)
     return missing
 
@@ -59,8 +59,12 @@ def _copy(
         external_id=str(number),
     )
     article.save()
-    Article.objects.filter(pk=article.pk).update(
-        indexed_fingerprint=article.content_fingerprint, indexed_recipe=recipe
+    IndexMark.objects.create(
+        article=article,
+        recipe=recipe,
+        fingerprint=article.content_fingerprint,
+        edition_at=article.content_changed_at,
+        indexed_at=article.content_changed_at,
     )
     vector = np.frombuffer(bytes(original.vector), dtype="<f4").astype(np.float64)
     offset = noise.normal(size=len(vector))
@@ -68,6 +72,7 @@ def _copy(
     Passage.objects.create(
         article=article,
         revision=article.revision,
+        text_fingerprint=article.text_fingerprint,
         recipe=recipe,
         position=0,
         text=text,

@@ -1,8 +1,9 @@
 """What the help center knows: categories, articles and the passages they are searched by.
 
-The database is the truth. `Article` carries its own outbox (`content_fingerprint` against
-`indexed_fingerprint`), and `ArticleQuerySet.published().visible_to()` with its twin `Article.is_visible_to`
-is the one gate that decides who may read what. Nothing here knows about vectors stores or questions.
+The database is the truth. `Article` carries its own outbox (its edition against its `IndexMark` in a generation;
+`knowledge.outbox` reads it), and `ArticleQuerySet.published().visible_to()` with its twin
+`Article.is_visible_to` is the one gate that decides who may read what. Nothing here knows about vectors stores
+or questions.
 """
 
 import hashlib
@@ -11,12 +12,15 @@ from typing import Any, Self, TypeAlias
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db import models
-from django.db.models import F, Q
+from django.db import models, transaction
+from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Left
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
+
+_TEXT_DIGITS = 32  # of a content fingerprint, for title, text and language; the rest is for visibility
 
 # Whoever reads: an account, nobody in particular, or no request at all.
 Reader: TypeAlias = AbstractBaseUser | AnonymousUser | None
@@ -100,9 +104,18 @@ class ArticleQuerySet(models.QuerySet["Article"]):
     def visible_to(self, user: Reader) -> Self:
         return self.filter(audience__in=audiences_for(user))
 
+    def fresh(self, recipe: str) -> Self:
+        """Articles of which that generation holds what is stored now."""
+        return self.filter(Exists(_marks_of_now(recipe)))
+
     def stale(self, recipe: str) -> Self:
-        """Articles whose passages do not match what is stored now; the outbox of the index."""
-        return self.exclude(content_fingerprint=F("indexed_fingerprint"), indexed_recipe=recipe)
+        """The others; the outbox of the index."""
+        return self.filter(~Exists(_marks_of_now(recipe)))
+
+    def with_index_mark(self, recipe: str) -> Self:
+        """Each with `is_indexed` and `indexed_at`, so that a list costs no query an article."""
+        marks = _marks_of_now(recipe)
+        return self.annotate(is_indexed=Exists(marks), indexed_at=Subquery(marks.values("indexed_at")[:1]))
 
 
 class Article(models.Model):
@@ -143,14 +156,25 @@ class Article(models.Model):
 
     revision = models.PositiveIntegerField(_("revision"), default=0, editable=False)
     content_fingerprint = models.CharField(max_length=64, editable=False)
-    indexed_fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)
-    indexed_recipe = models.CharField(max_length=64, blank=True, default="", editable=False)
-    indexed_at = models.DateTimeField(_("answerable since"), null=True, blank=True, editable=False)
+    # The edit that gave the article this fingerprint; what was planned for an earlier one is void.
+    content_changed_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    # How the work on it goes, in whichever generation. Nothing else writes these: see `save`.
+    index_claimed_at = models.DateTimeField(null=True, blank=True, editable=False)  # a sync is at work
+    index_attempts = models.PositiveSmallIntegerField(
+        default=0, editable=False
+    )  # that failed, since the edit
+    index_failed_at = models.DateTimeField(null=True, blank=True, editable=False)  # the last of them
     index_error = models.CharField(_("index error"), max_length=500, blank=True, editable=False)
 
-    history = HistoricalRecords(
-        excluded_fields=["indexed_fingerprint", "indexed_recipe", "indexed_at", "index_error"],
+    INDEX_FIELDS = (
+        "index_claimed_at",
+        "index_attempts",
+        "index_failed_at",
+        "index_error",
     )
+
+    history = HistoricalRecords(excluded_fields=["content_changed_at", *INDEX_FIELDS])
     objects = ArticleQuerySet.as_manager()
 
     class Meta:
@@ -185,34 +209,63 @@ class Article(models.Model):
         indexes = [
             models.Index(fields=["status", "language", "audience"], name="article_gate"),
             # Holds all that `stale` compares, so that a sweep reads no article text.
-            models.Index(
-                fields=["indexed_recipe", "content_fingerprint", "indexed_fingerprint"], name="article_outbox"
-            ),
+            models.Index(fields=["content_fingerprint", "content_changed_at"], name="article_edition"),
         ]
 
     def __str__(self) -> str:
         return self.title
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Keeps revision and fingerprint in step with the content, in the same row and transaction.
+        """Keeps revision, fingerprint and outbox in step with the content, in the same row and transaction.
+
+        Compared is what the row holds now, under its lock, not what this instance was loaded with: two editors
+        who save in the same instant get two revisions. And the index's columns are left to the index, unless
+        there is something new for it; a form that is minutes old would bring their old values back.
+        """
+        with transaction.atomic():
+            stored = None
+            if self.pk is not None and not kwargs.get("force_insert"):
+                rows = Article.objects.select_for_update().filter(pk=self.pk)
+                stored = rows.values_list("revision", "content_fingerprint").first()
+            renewed = self._take_stock(*(stored or (self.revision, "")))
+            if kwargs.get("update_fields") is not None:
+                derived = {"revision", "content_fingerprint", "published_at", "updated_at"}
+                kwargs["update_fields"] = {*kwargs["update_fields"], *derived, *renewed}
+            elif stored is not None:
+                kwargs["update_fields"] = (self._loaded_fields() - set(self.INDEX_FIELDS)) | renewed
+            super().save(*args, **kwargs)
+
+    def get_absolute_url(self) -> str:
+        return _localised_url("article", self.language, self.slug)
+
+    def _take_stock(self, stored_revision: int, stored_fingerprint: str) -> set[str]:
+        """Derives what follows from the content; returns the fields that are new if it has changed.
 
         The fingerprint covers everything that decides which passages exist and in which collection they
         live, so that visibility changes make the index stale as well.
         """
-        text = self.text_fingerprint()
-        if self.content_fingerprint[:32] != text[:32]:
-            self.revision += 1
+        now = timezone.now()
+        text = _sha256(self.title, self.body, self.language)[:_TEXT_DIGITS]
         visibility = _sha256(self.audience, str(self.status == Status.PUBLISHED))
-        self.content_fingerprint = text[:32] + visibility[:32]
+        self.revision = stored_revision + (stored_fingerprint[:_TEXT_DIGITS] != text)
+        self.content_fingerprint = text + visibility[:32]
         if self.status == Status.PUBLISHED and self.published_at is None:
-            self.published_at = timezone.now()
-        if kwargs.get("update_fields") is not None:
-            derived = {"revision", "content_fingerprint", "published_at", "updated_at"}
-            kwargs["update_fields"] = {*kwargs["update_fields"], *derived}
-        super().save(*args, **kwargs)
+            self.published_at = now
+        if self.content_fingerprint == stored_fingerprint:
+            return set()
+        # Another edition even where an edit is taken back: a sync may have replaced the passages in between.
+        # No mark is of this one, so it is stale in every generation.
+        self.content_changed_at = now
+        # New content is nobody's work yet, and what failed was the old.
+        self.index_claimed_at = self.index_failed_at = None
+        self.index_attempts = 0
+        self.index_error = ""
+        return {"content_changed_at", *self.INDEX_FIELDS}
 
-    def get_absolute_url(self) -> str:
-        return _localised_url("article", self.language, self.slug)
+    def _loaded_fields(self) -> set[str]:
+        deferred = self.get_deferred_fields()
+        fields = self._meta.concrete_fields
+        return {field.name for field in fields if not field.primary_key and field.attname not in deferred}
 
     def is_visible_to(self, user: Reader) -> bool:
         """The predicate twin of `Article.objects.published().visible_to(user)`."""
@@ -220,21 +273,31 @@ class Article(models.Model):
 
     def is_stale(self, recipe: str) -> bool:
         """The predicate twin of `Article.objects.stale(recipe)`."""
-        return self.content_fingerprint != self.indexed_fingerprint or self.indexed_recipe != recipe
+        return not self.index_marks.filter(
+            recipe=recipe, fingerprint=self.content_fingerprint, edition_at=self.content_changed_at
+        ).exists()
 
+    @property
     def text_fingerprint(self) -> str:
-        return _sha256(self.title, self.body, self.language)
+        """Of title, text and language as they were saved; passages carry the one they were cut from."""
+        return self.content_fingerprint[:_TEXT_DIGITS]
 
 
 class PassageQuerySet(models.QuerySet["Passage"]):
     def current(self) -> Self:
         """Of published articles, as they read now."""
-        return self.filter(article__status=Status.PUBLISHED, revision=F("article__revision"))
+        return self.as_written().filter(article__status=Status.PUBLISHED)
+
+    def as_written(self) -> Self:
+        """Cut from the text that their article has now, whoever may read it."""
+        return self.alias(written=Left("article__content_fingerprint", _TEXT_DIGITS)).filter(
+            revision=F("article__revision"), text_fingerprint=F("written")
+        )
 
     def answerable_by_id(
         self, passage_ids: Collection[int], user: Reader, *, language: str
     ) -> "dict[int, Passage]":
-        """The gate: which of these are of published articles that `user` may read, of the current revision.
+        """The gate: which of these are of published articles that `user` may read, cut from their text of now.
 
         Their articles (without bodies) come with them.
 
@@ -252,7 +315,7 @@ class PassageQuerySet(models.QuerySet["Passage"]):
         answerable = {}
         for pk, passage in passages.items():
             article = articles.get(passage.article_id)
-            if article is not None and article.revision == passage.revision:
+            if article is not None and passage.is_cut_from(article):
                 passage.article = article
                 answerable[pk] = passage
         return answerable
@@ -263,6 +326,7 @@ class Passage(models.Model):
 
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="passages")
     revision = models.PositiveIntegerField()  # of the article when it was split
+    text_fingerprint = models.CharField(max_length=_TEXT_DIGITS)  # of the text that it was split from
     recipe = models.CharField(max_length=64)  # fingerprint of what shaped the vector
     position = models.PositiveIntegerField()  # 0-based within the article
     heading_path = models.JSONField(default=list)  # outermost heading first
@@ -292,22 +356,101 @@ class Passage(models.Model):
     def __str__(self) -> str:
         return f"{self.article_id}/{self.position}"
 
+    def is_cut_from(self, article: Article) -> bool:
+        """The predicate twin of `Passage.objects.as_written()`."""
+        return (self.revision, self.text_fingerprint) == (article.revision, article.text_fingerprint)
 
-class IndexState(models.Model):
-    """One row per recipe. `version` moves with every change of its passages: in-memory indexes compare it."""
 
-    recipe = models.CharField(max_length=64, unique=True)
-    embedder = models.CharField(max_length=200)  # what a person would call the model
-    dimension = models.PositiveIntegerField()
-    version = models.PositiveBigIntegerField(default=0)
-    created_at = models.DateTimeField(auto_now_add=True)
+class IndexMark(models.Model):
+    """This edition of the article is in that generation: its passages in the database, their ids in the index.
+
+    Made when the index has taken them, never before. A later edition makes it void without touching it.
+    """
+
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="index_marks", db_index=False)
+    recipe = models.CharField(max_length=64)  # of the generation
+    fingerprint = models.CharField(max_length=64)  # the article's `content_fingerprint` then
+    edition_at = models.DateTimeField()  # and its `content_changed_at`
+    indexed_at = models.DateTimeField(
+        null=True
+    )  # answerable since; None: not published, so the index has none
 
     class Meta:
-        verbose_name = _("index state")
-        verbose_name_plural = _("index states")
+        verbose_name = _("index mark")
+        verbose_name_plural = _("index marks")
+        constraints = [models.UniqueConstraint(fields=["article", "recipe"], name="index_mark_unique")]
+        # Holds all that `stale` compares.
+        indexes = [
+            models.Index(fields=["article", "recipe", "fingerprint", "edition_at"], name="index_mark_outbox")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.article_id} ({self.recipe[:8]})"
+
+
+class GenerationState(models.TextChoices):
+    BUILDING = "building", _("Being built")
+    LIVE = "live", _("Live")
+    RETIRED = "retired", _("Retired")  # or given up half-built: nothing is written to it any more
+
+
+class Generation(models.Model):
+    """All passages of one recipe. Questions are answered from the live one, and from that alone.
+
+    `knowledge.generations` says how one follows another.
+    """
+
+    recipe = models.CharField(max_length=64, unique=True)
+    model = models.CharField(max_length=500, blank=True)  # value of EMBEDDING_MODEL that loads its embedder
+    space = models.CharField(max_length=64, blank=True)  # which embedder that has to be; empty: not recorded
+    embedder = models.CharField(max_length=200)  # what a person would call the model
+    state = models.CharField(max_length=10, choices=GenerationState)
+    # Moves with every change of its passages: in-memory indexes compare it.
+    version = models.PositiveBigIntegerField(default=0)
+    problem = models.CharField(max_length=500, blank=True)  # why it cannot be finished, as last seen
+    started_at = models.DateTimeField(auto_now_add=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)  # a process is building it
+    verified_at = models.DateTimeField(null=True, blank=True)  # nothing missing, canaries found
+    live_at = models.DateTimeField(null=True, blank=True)  # since when; None: it never was
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("generation of the index")
+        verbose_name_plural = _("generations of the index")
+        constraints = [
+            # One is live, and one at most is being built.
+            models.UniqueConstraint(
+                fields=["state"], condition=~Q(state="retired"), name="generation_one_of_each_state"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=GenerationState.values), name="generation_state_is_known"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.embedder} ({self.recipe[:8]})"
+
+
+class Checkup(models.Model):
+    """When the index was last compared with the database, and what its canaries said. One row at most."""
+
+    at = models.DateTimeField()
+    canaries_at = models.DateTimeField(null=True)  # passages were last asked to find themselves
+    checked = models.PositiveIntegerField(default=0)  # of them then
+    failed = models.PositiveIntegerField(default=0)  # after everything that could be mended was
+
+    def __str__(self) -> str:
+        return self.at.isoformat(timespec="seconds")
+
+
+def _marks_of_now(recipe: str) -> models.QuerySet[IndexMark]:
+    """Of each article in a query the mark that is of its edition of now."""
+    return IndexMark.objects.filter(
+        recipe=recipe,
+        article=OuterRef("pk"),
+        fingerprint=OuterRef("content_fingerprint"),
+        edition_at=OuterRef("content_changed_at"),
+    )
 
 
 def _sha256(*parts: str) -> str:

@@ -1,22 +1,24 @@
 """Finds the passages that may answer a question: both retrievers propose, the gate decides, fusion orders.
 
 Whatever an index returns, the database decides which passages take part (published, allowed to this reader,
-current revision). Vectors for the final cosine come from that same query, so a Chroma that is behind,
-damaged or down can cost a candidate but never show a wrong one. Does not decide whether the best is good enough.
+current revision, of the live generation). Vectors for the final cosine come from that same query, so a Chroma that
+is behind, damaged or down can cost a candidate but never show a wrong one. Does not decide whether the best is good
+enough.
 """
 
 import logging
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from knowledge.embeddings import EmbedderUnavailable, current_recipe, get_embedder
+from knowledge import exact, generations
+from knowledge.embeddings import EmbedderUnavailable
 from knowledge.fusion import Candidate, article_order, fuse
 from knowledge.lexical import LexicalIndex, LexicalRow
-from knowledge.models import Article, IndexState, Language, Passage, Reader, audiences_for
+from knowledge.models import Article, Generation, Language, Passage, Reader, audiences_for
 from knowledge.plaintext import join_preface
 from knowledge.vectors import CollectionKey, VectorStoreUnavailable, get_store
 
@@ -59,6 +61,7 @@ class Retrieval:
     question: str
     question_language: str
     article_language: str
+    recipe: str  # of the generation that the passages are from; empty where there is none yet
     passages: tuple[RetrievedPassage, ...]  # best first, at most `limit`
     article_ids: tuple[int, ...]  # every article of the pool, in the order of its best passage
     lexical: LexicalIndex  # the snapshot the BM25 values come from
@@ -81,14 +84,16 @@ def retrieve(
     article_language = article_language or language
     is_other = article_language != language
     audiences = audiences_for(user)
-    recipe = current_recipe().fingerprint
-    lexical = _lexical_index(audiences, article_language, recipe)
+    generation = generations.live()
+    recipe, version = (generation.recipe, generation.version) if generation is not None else ("", 0)
+    lexical = _lexical_index(audiences, article_language, recipe, version)
 
     room = POOL + _passages_of(excluded_article_ids)
-    vector = _question_vector(question, language)
+    vector = _question_vector(generation, question, language)
     proposed: set[int] = set()
     if vector is not None:
-        proposed.update(_nearest(vector, audiences, article_language, recipe, room))
+        keys = [CollectionKey(audience, article_language, recipe) for audience in audiences]
+        proposed.update(_nearest(keys, vector, room, version))
     proposed.update(passage_id for passage_id, _bm25 in lexical.search(question, room))
 
     candidates_stored = Passage.objects.filter(recipe=recipe).exclude(article_id__in=excluded_article_ids)
@@ -114,6 +119,7 @@ def retrieve(
         question=question,
         question_language=language,
         article_language=article_language,
+        recipe=recipe,
         passages=tuple(
             _retrieved(rows[entry.passage_id], rank, entry.fused, candidates[entry.passage_id])
             for rank, entry in enumerate(ranked[:limit], start=1)
@@ -172,42 +178,36 @@ def _retrieved(
     )
 
 
-def _question_vector(question: str, language: str) -> "NDArray[np.float32] | None":
+def _question_vector(
+    generation: Generation | None, question: str, language: str
+) -> "NDArray[np.float32] | None":
+    if generation is None:
+        return None
     try:
-        return get_embedder().encode_question(question, language=language)
+        return generations.embedder_of(generation).encode_question(question, language=language)
     except EmbedderUnavailable as error:
-        log.error("Retrieval goes on without vectors: %s", error)
+        log.debug("Retrieval goes on without vectors: %s", error)  # told once, where the model is loaded
         return None
 
 
 def _nearest(
-    vector: "NDArray[np.float32]", audiences: Iterable[str], language: str, recipe: str, limit: int
+    keys: Sequence[CollectionKey], vector: "NDArray[np.float32]", limit: int, version: int
 ) -> list[int]:
+    """Passage ids from the vector index, and by exact search from those collections that it cannot speak for."""
     try:
-        store = get_store()
-        found: list[tuple[int, float]] = []
-        for audience in audiences:
-            found.extend(store.query(CollectionKey(audience, language, recipe), vector, limit))
+        answers = get_store().nearest(keys, vector, limit)
     except VectorStoreUnavailable as error:
-        log.warning("Exact search instead of the vector index: %s", error)
-        return _nearest_exact(vector, audiences, language, recipe, limit)
-    found.sort(key=lambda entry: -entry[1])
-    return [passage_id for passage_id, _cosine in found[:limit]]
-
-
-def _nearest_exact(
-    vector: "NDArray[np.float32]", audiences: Iterable[str], language: str, recipe: str, limit: int
-) -> list[int]:
-    """The same answer from the vectors in the database: slower by the size of the table, but always there."""
-    rows = list(
-        Passage.objects.current()
-        .filter(recipe=recipe, article__language=language, article__audience__in=list(audiences))
-        .values_list("pk", "vector")
-    )
-    if not rows:
-        return []
-    cosines = np.stack([np.frombuffer(stored, dtype="<f4") for _pk, stored in rows]) @ vector
-    return [rows[index][0] for index in np.argsort(-cosines)[:limit]]
+        log.debug("Exact search instead of the vector index: %s", error)  # told once, by its breaker
+        answers = [[] for _key in keys]
+    # With fewer than `limit` a collection has given all that it has: it is small, and then exact search costs
+    # nothing, or it is missing or being made anew.
+    short = [key for key, found in zip(keys, answers, strict=True) if len(found) < limit]
+    exact.release(key for key in keys if key not in short)
+    answers += exact.nearest(short, vector, limit, version=version)
+    best: dict[int, float] = {}
+    for found in answers:
+        best.update(found)
+    return sorted(best, key=lambda passage_id: -best[passage_id])[:limit]
 
 
 def _cosines(vector: "NDArray[np.float32] | None", stored: Sequence[bytes]) -> list[float | None]:
@@ -224,9 +224,8 @@ _lexical: dict[tuple[Any, ...], tuple[int, LexicalIndex]] = {}
 _lexical_lock = threading.Lock()
 
 
-def _lexical_index(audiences: tuple[str, ...], language: str, recipe: str) -> LexicalIndex:
+def _lexical_index(audiences: tuple[str, ...], language: str, recipe: str, version: int) -> LexicalIndex:
     """The BM25 index of what these audiences may read, rebuilt when the passages have changed."""
-    version = IndexState.objects.filter(recipe=recipe).values_list("version", flat=True).first() or 0
     key = (audiences, language, recipe)
     with _lexical_lock:
         known = _lexical.get(key)
@@ -246,11 +245,14 @@ def _lexical_index(audiences: tuple[str, ...], language: str, recipe: str) -> Le
             language=language,
             previous=known[1] if known is not None else None,
         )
+        for other in [one for one in _lexical if one[2] != recipe]:
+            del _lexical[other]  # of a generation that answers no more
         _lexical[key] = (version, index)
         return index
 
 
 def forget_lexical_indexes() -> None:
-    """For tests, whose databases come and go under the same version numbers."""
+    """For tests, whose databases come and go under the same version numbers. The vectors held go as well."""
     with _lexical_lock:
         _lexical.clear()
+    exact.forget()

@@ -5,7 +5,9 @@ form or a list that is minutes old writes nothing back. Who may do it is for per
 """
 
 from django.db import transaction
+from django.db.models import QuerySet
 
+from knowledge import bell, outbox
 from knowledge.models import Article, Status
 
 
@@ -22,6 +24,16 @@ def archive_article(*, article: Article) -> bool:
 def make_draft(*, article: Article) -> bool:
     """Back to the editors, out of everybody's sight. False where it was a draft already."""
     return _set_status(article, Status.DRAFT)
+
+
+def index_again(*, articles: QuerySet[Article]) -> int:
+    """Another five attempts for those that could not be indexed; returns how many there were."""
+    with transaction.atomic():
+        failed = list(articles.filter(index_attempts__gt=0).values_list("pk", flat=True))
+        tried = outbox.try_again(Article.objects.filter(pk__in=failed))
+        for article_id in failed:
+            bell.ring(article_id)
+    return tried
 
 
 def _set_status(article: Article, status: Status) -> bool:

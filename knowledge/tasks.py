@@ -6,10 +6,13 @@ from typing import Any
 from celery import shared_task
 from django.db import OperationalError
 
+from knowledge.turns import Turn, our_turn
+
 log = logging.getLogger(__name__)
 
 # A sweep ends in time for its worker's limit; the next one goes on where it stopped.
 _SWEEP_SECONDS = 240
+_BUILD_SECONDS = 10  # then customers' mails and editors' changes have their turn
 _MAX_RETRIES = 5
 
 
@@ -48,19 +51,46 @@ def sweep_task() -> None:
     from knowledge.vectors import VectorStoreUnavailable
 
     try:
-        sync_stale_here(newest_first=True, budget_seconds=_SWEEP_SECONDS)
+        # A long one must not fill every process of the workers: rings and mails would wait behind.
+        with our_turn(Turn.SWEEP) as is_ours:
+            if is_ours:
+                sync_stale_here(newest_first=True, budget_seconds=_SWEEP_SECONDS)
     except (VectorStoreUnavailable, EmbedderUnavailable, OperationalError) as error:
         log.warning("Sweep: %s", error)
+
+
+@shared_task(name="knowledge.build_index", time_limit=300, soft_time_limit=270)  # type: ignore[untyped-decorator]
+def build_index_task() -> None:
+    """Removes the last generation of the index, and goes on with the next where the settings ask for one."""
+    from knowledge.embeddings import EmbedderUnavailable
+    from knowledge.indexing import build_next, remove_retired
+    from knowledge.vectors import VectorStoreUnavailable
+
+    try:
+        remove_retired()
+        build_next(budget_seconds=_BUILD_SECONDS)
+    except (VectorStoreUnavailable, EmbedderUnavailable, OperationalError) as error:
+        log.warning("The next index: %s", error)
 
 
 @shared_task(name="knowledge.repair_index", time_limit=300, soft_time_limit=270)  # type: ignore[untyped-decorator]
 def repair_index_task() -> None:
     """Finds what the index lost, or kept, without telling anybody."""
+    _repair(asks_canaries=True)
+
+
+@shared_task(name="knowledge.compare_index", time_limit=300, soft_time_limit=270)  # type: ignore[untyped-decorator]
+def compare_index_task() -> None:
+    """The cheap half of a repair: what the index says it holds, against the database."""
+    _repair(asks_canaries=False)
+
+
+def _repair(*, asks_canaries: bool) -> None:
     from knowledge.indexing import repair_index
     from knowledge.vectors import VectorStoreUnavailable
 
     try:
-        repair_index()
+        repair_index(asks_canaries=asks_canaries)
     except (VectorStoreUnavailable, OperationalError) as error:
         log.warning("Repair of the index: %s", error)
 

@@ -1,5 +1,6 @@
 """Passages and retrievals made by hand, for the pure parts."""
 
+from knowledge.embeddings import current_recipe
 from knowledge.lexical import LexicalIndex, LexicalRow
 from knowledge.retrieval import Retrieval, RetrievedPassage
 
@@ -31,6 +32,7 @@ def retrieval(question: str, *passages: RetrievedPassage, language: str = "en") 
         question=question,
         question_language=language,
         article_language=passages[0].language if passages else language,
+        recipe=current_recipe().fingerprint,
         passages=passages,
         article_ids=tuple(dict.fromkeys(one.article_id for one in passages)),
         lexical=LexicalIndex.build(rows, language=language),

@@ -5,14 +5,17 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
+import psycopg
 import pytest
+import redis
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import translation
 
-from knowledge import retrieval, vectors
+from knowledge import generations, retrieval, vectors
 from knowledge.indexing import bell_held, sync_article
 from knowledge.models import Article, Audience, Category, Status
 
@@ -28,6 +31,7 @@ def _fresh_index() -> Iterator[None]:
     """Database rows come back with the same ids after a rollback; the index must not remember the old ones."""
     yield
     retrieval.forget_lexical_indexes()
+    generations.forget()
     vectors.reset_store()
     shutil.rmtree(settings.INDEX_DIR, ignore_errors=True)
 
@@ -95,11 +99,37 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_report_header() -> list[str]:
+    """Proof of what the run was against."""
+    if os.environ.get("REQUIRE_SERVICES") != "1":
+        return ["services: none required; the database is SQLite"]
+    with psycopg.connect(os.environ["TEST_DATABASE_URL"]) as connection:
+        database = f"PostgreSQL {connection.info.parameter_status('server_version')}"
+    broker = redis.from_url(os.environ["TEST_REDIS_URL"])
+    found = [database, f"Redis {broker.info('server')['redis_version']}"]
+    started = [f"{name} {version(name)}" for name in ("celery", "chromadb", "gunicorn")]
+    return [f"services: {', '.join(found)}; started by the tests: {', '.join(started)}"]
+
+
+_DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "live_server"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skips, with its reason, what needs something this machine lacks; CI forbids such skips."""
     required = os.environ.get("REQUIRE_SERVICES") == "1"
+    if os.environ.get("AFTER_MAKE_TEST") == "1":
+        # The rest has run with the same outcome on SQLite a moment ago; pytest-django keeps it off the database.
+        same = [item for item in items if not _meets_a_service(item)]
+        config.hook.pytest_deselected(items=same)
+        items[:] = [item for item in items if _meets_a_service(item)]
     for item in items:
         if item.get_closest_marker("browser") and not CHROMIUM.exists() and not required:
             item.add_marker(pytest.mark.skip(reason=f"no {CHROMIUM} on this machine"))
         if item.get_closest_marker("services") and not required:
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL and Redis; .ci/run requires them"))
+
+
+def _meets_a_service(item: pytest.Item) -> bool:
+    names = set(getattr(item, "fixturenames", ()))
+    marks = {"django_db", "services"} & {mark.name for mark in item.iter_markers()}
+    return bool(marks or names & _DATABASE_FIXTURES)

@@ -22,7 +22,7 @@ def environment(data_dir: Path, **values: str) -> dict[str, str]:
 
 
 def manage(
-    data_dir: Path, *arguments: str, timeout: float = 60, **values: str
+    data_dir: Path, *arguments: str, timeout: float = 300, **values: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
@@ -66,7 +66,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def get(url: str, timeout: float = 10) -> str:
+def get(url: str, timeout: float = 60) -> str:
     with urllib.request.urlopen(url, timeout=timeout) as response:
         return str(response.read().decode())
 
@@ -100,7 +100,7 @@ def chroma_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_until(lambda: _is_listening(port), seconds=30, what="chroma run listens")
+        wait_until(lambda: _is_listening(port), seconds=120, what="chroma run listens")
         yield process
     finally:
         process.send_signal(signal.SIGCONT)

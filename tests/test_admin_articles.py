@@ -8,7 +8,10 @@ from django.conf import settings as django_settings
 from django.utils import timezone
 
 from knowledge.embeddings import current_recipe
+from knowledge.generations import in_service
 from knowledge.models import Article, Category, Passage, Status
+from knowledge.outbox import MAX_ATTEMPTS, edition_of
+from tests.marks import mark_indexed
 
 LIST = "/admin/knowledge/article/"
 pytestmark = pytest.mark.django_db
@@ -40,12 +43,8 @@ def plain(number: int, **fields) -> Article:
     return Article.objects.create(**values | fields)
 
 
-def mark_indexed(article: Article) -> None:
-    Article.objects.filter(pk=article.pk).update(
-        indexed_fingerprint=article.content_fingerprint,
-        indexed_recipe=current_recipe().fingerprint,
-        indexed_at=timezone.now(),
-    )
+def mark_now(article: Article) -> None:
+    mark_indexed(article, recipe=in_service().recipe, at=timezone.now())
 
 
 def test_the_author_is_who_saves_it_first(editor, staff):
@@ -109,18 +108,47 @@ def test_repeating_an_action_changes_nothing(editor):
 
 
 def test_the_list_tells_the_state_of_the_index(editor):
-    mark_indexed(plain(1, status="published"))
+    mark_now(plain(1, status="published"))
     plain(2, status="published")
-    broken = plain(3, status="published")
-    Article.objects.filter(pk=broken.pk).update(index_error="The model is missing.")
-    plain(4)
+    broken, hopeless, in_hand = (plain(number, status="published") for number in (3, 4, 5))
+    edition_of(broken).fail(RuntimeError("out of memory"))
+    for _attempt in range(MAX_ATTEMPTS):
+        edition_of(hopeless).fail(ValueError("no room for text"))
+    assert edition_of(in_hand).claim(Article.objects.all())
+    plain(6)
     page = editor.get(LIST).content.decode()
     assert page.count("hc-badge hc-good") >= 2  # published, and answerable since
-    for state in ("waiting", "error", "not published", "The model is missing."):
+    for state in ("waiting", "being indexed now", "not published"):
         assert state in page
-    for value, expected in (("ready", 1), ("waiting", 2), ("error", 3)):
+    assert "failed 1 time – next try at" in page and "RuntimeError: out of memory" in page
+    assert "given up after 5 attempts: ValueError: no room for text" in page
+    for value, expected in (("ready", [1]), ("waiting", [2, 5]), ("error", [3]), ("given_up", [4])):
         listed = editor.get(LIST, {"index": value}).context["cl"].queryset
-        assert [article.title for article in listed] == [f"A {expected:03}"]
+        assert [article.title for article in listed] == [f"A {number:03}" for number in expected]
+    assert editor.get(LIST, {"index": "nonsense"}).context["cl"].queryset.count() == 6
+
+
+def test_trying_again_forgets_the_failures_and_rings(editor, django_capture_on_commit_callbacks):
+    well, hopeless = plain(1, status="published"), plain(2, status="published")
+    for _attempt in range(MAX_ATTEMPTS):
+        edition_of(hopeless).fail(ValueError("no room for text"))
+    chosen = {"action": "try_again", "_selected_action": [well.pk, hopeless.pk]}
+    with django_capture_on_commit_callbacks(execute=True):
+        page = editor.post(LIST, chosen, follow=True).content.decode()
+    assert "1 article is tried again." in page
+    hopeless.refresh_from_db()
+    assert (hopeless.index_attempts, hopeless.index_error) == (0, "")
+    assert not hopeless.is_stale(current_recipe().fingerprint)
+    assert hopeless.history.count() == 1  # nobody wrote anything
+    assert "Nothing has failed" in editor.post(LIST, chosen, follow=True).content.decode()
+
+
+def test_the_form_of_an_article_says_why_it_cannot_be_answered_from(editor):
+    article = plain(1, status="published")
+    for _attempt in range(MAX_ATTEMPTS):
+        edition_of(article).fail(ValueError("no <room> for text"))
+    page = editor.get(f"{LIST}{article.pk}/change/").content.decode()
+    assert "given up after 5 attempts: ValueError: no &lt;room&gt; for text" in page
 
 
 def test_view_on_site_is_there_once_it_can_be_seen(editor):

@@ -195,7 +195,7 @@ def test_contact_completes_the_ticket_and_confirms_by_mail(pause, django_capture
     with django_capture_on_commit_callbacks(execute=True):
         complete_ticket(ticket=ticket, contact_email="anna@example.org", detail="It is for Sunday.")
     ticket.refresh_from_db()
-    assert ticket.status == TicketStatus.OPEN and ticket.completed_at and ticket.confirmation_sent_at
+    assert ticket.status == TicketStatus.OPEN and ticket.completed_at and ticket.mails.get().sent_at
     [message] = mail.outbox
     assert message.to == ["anna@example.org"]
     assert ticket.reference in message.subject

@@ -14,12 +14,12 @@ from knowledge.indexing import (
     check_index,
     rebuild_index,
     repair_index,
-    retire_generations,
     sync_article,
     sync_stale,
 )
-from knowledge.models import Article, IndexState, Passage, Status
+from knowledge.models import Article, Generation, Passage, Status
 from knowledge.vectors import CollectionKey, IndexFolderOwned, get_store, reset_store
+from tests.marks import indexed_at
 from tests.seeded import DIMENSION, SeededEmbedder, vector_of
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +50,7 @@ def stored(article):
 
 
 def version():
-    return IndexState.objects.get(recipe=current_recipe().fingerprint).version
+    return Generation.objects.get(state="live").version
 
 
 def edit(article, **fields):
@@ -73,18 +73,17 @@ def test_passages_are_verbatim_and_findable(make_article):
     assert best[0] == passages[1].pk
     assert np.frombuffer(passages[0].vector, dtype="<f4").shape == (DIMENSION,)
     assert not article.is_stale(current_recipe().fingerprint)
-    assert article.indexed_at is not None
+    assert indexed_at(article) is not None
 
 
 def test_a_second_sync_changes_nothing(make_article, embedder):
     article = make_article("Pause", BODY)
     before, embedder.embedded = stored(article), []
-    since = article.indexed_at
+    since = indexed_at(article)
     sync_article(article.pk)
-    article.refresh_from_db()
     assert [one.pk for one in stored(article)] == [one.pk for one in before]
     assert embedder.embedded == []
-    assert article.indexed_at == since
+    assert indexed_at(article) == since
 
 
 def test_only_what_changed_is_embedded_again(make_article, embedder):
@@ -129,7 +128,7 @@ def test_a_draft_is_not_embedded(make_article, embedder):
     assert embedder.embedded == []
     assert stored(article) == []
     assert not article.is_stale(current_recipe().fingerprint)
-    assert article.indexed_at is None
+    assert indexed_at(article) is None
 
 
 def test_unpublishing_empties_the_index_and_coming_back_costs_no_embedding(make_article, embedder):
@@ -390,22 +389,6 @@ def test_a_rebuild_starts_from_nothing_where_the_folder_is_damaged(make_article,
     (settings.INDEX_DIR / "chroma.sqlite3").write_bytes(b"no database at all")
     rebuild_index()
     assert check_index().is_clean
-
-
-def test_what_another_model_left_goes_when_its_successor_is_complete(make_article):
-    article = make_article("Pause", BODY)
-    old = CollectionKey("public", "en", "cd" * 32)
-    get_store().upsert(old, [1], vector_of("old")[np.newaxis])
-    passage = stored(article)[0]
-    passage.pk, passage.recipe = None, old.recipe
-    passage.save()
-    IndexState.objects.create(recipe=old.recipe, embedder="old", dimension=DIMENSION)
-    other = make_article("Other", "Not indexed yet.", synced=False)
-    assert retire_generations() == ()
-    sync_article(other.pk)
-    assert retire_generations() == (old.name,)
-    assert set(Passage.objects.values_list("recipe", flat=True)) == {current_recipe().fingerprint}
-    assert check_index().retired_collections == ()
 
 
 def test_a_rolled_back_edit_rings_nobody(make_article, django_capture_on_commit_callbacks):

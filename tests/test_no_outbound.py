@@ -69,7 +69,7 @@ class Guarded:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert result.returncode == 0, result.stderr
         return result.stdout
@@ -129,7 +129,7 @@ def test_serving_stays_on_this_machine(guarded):
         while not line_of(process).startswith("Ready"):
             pass
         search = f"http://127.0.0.1:{port}/en/search/?q=pause"
-        wait_until(lambda: "three months" in get(search), seconds=10, what="the article is found")
+        wait_until(lambda: "three months" in get(search), seconds=120, what="the article is found")
     finally:
         owner = ownership.read_owner(guarded.folder / "var" / "index")
         if owner is not None:  # strace stands between us and serve

@@ -26,7 +26,7 @@ def _manage(tmp_path, *arguments, **environment):
         env={**os.environ, "DATA_DIR": str(tmp_path), **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

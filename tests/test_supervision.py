@@ -75,7 +75,7 @@ def test_stopping_insists_on_the_child_and_on_what_it_started(tmp_path):
     child = Child("it", lambda: sleeper(stubborn))
     child.start()
     file = tmp_path / "pid"
-    wait_until(lambda: file.exists() and file.read_text().endswith("\n"), seconds=10, what="it runs")
+    wait_until(lambda: file.exists() and file.read_text().endswith("\n"), seconds=120, what="it runs")
     grandchild = int(file.read_text())
     child.stop(0.2)
     wait_until(lambda: not is_alive(grandchild), seconds=5, what="nobody is left")

@@ -45,7 +45,7 @@ def test_no_string_is_missing_from_the_catalogue(tmp_path: Path):
         ["django-admin", "makemessages", "-l", "de", "--no-location", "-v", "0"],
         cwd=tmp_path,
         check=True,
-        timeout=120,
+        timeout=300,
         env={"PATH": f"{settings.BASE_DIR / '.venv' / 'bin'}:/usr/bin:/bin"},
     )
     collected = polib.pofile(str(tmp_path / "locale" / "de" / "LC_MESSAGES" / "django.po"))

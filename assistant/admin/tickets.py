@@ -11,8 +11,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db.models import F, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import F, Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -23,7 +23,8 @@ from django.utils.translation import ngettext
 
 from assistant.admin.story import story_of
 from assistant.desk import ContactMissing, assign_ticket, reopen_ticket, solve_ticket
-from assistant.models import MAX_DETAIL_LENGTH, Priority, Ticket, TicketMessage, TicketStatus
+from assistant.models import MAX_DETAIL_LENGTH, Mail, Priority, Ticket, TicketMessage, TicketStatus
+from assistant.outbox import send_again
 from assistant.services import add_staff_message, complete_ticket
 from assistant.validation import InvalidInput, clean_email, clean_name, clean_text
 from knowledge.admin.display import STYLESHEET, badge, is_changelist, two_lines
@@ -69,7 +70,7 @@ class TicketForm(_TicketForm):
 
     def clean_contact_email(self) -> str:
         value = str(self.cleaned_data.get("contact_email") or "")
-        return _checked(clean_email, value) if value else ""
+        return _checked(clean_email, value) if value or self.known_email else ""
 
     def clean_contact_name(self) -> str:
         return _checked(clean_name, str(self.cleaned_data.get("contact_name") or ""))
@@ -137,6 +138,7 @@ class QueueFilter(admin.SimpleListFilter):
             ("mine", _("Mine, unsettled")),
             ("unassigned", _("Nobody's, unsettled")),
             ("contact", _("Contact missing")),
+            ("mail", _("E-mail could not be sent")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
@@ -149,6 +151,8 @@ class QueueFilter(admin.SimpleListFilter):
                 return queryset.filter(status__in=_UNSETTLED, assignee=None)
             case "contact":
                 return queryset.filter(status=TicketStatus.AWAITING_CONTACT)
+            case "mail":
+                return queryset.filter(pk__in=Mail.objects.given_up().values("ticket"))
         return None
 
 
@@ -172,7 +176,7 @@ class TicketAdmin(HistoryAdmin):
     list_per_page = 50
     search_fields = ("reference", "contact_email", "contact_name", "subject", "detail", "question__text")
     search_help_text = _("Reference, e-mail address, name or text")
-    actions = ("assign_to_me", "solve", "reopen")
+    actions = ("assign_to_me", "solve", "reopen", "send_mail_again")
 
     class Media:
         css = STYLESHEET
@@ -187,7 +191,10 @@ class TicketAdmin(HistoryAdmin):
         tickets: QuerySet[Ticket] = super().get_queryset(request)
         if is_changelist(request):
             return tickets.defer("detail")
-        return tickets.select_related("question__answer", "question__ticket", "customer", "assignee")
+        messages_with_mail = TicketMessage.objects.select_related("author", "mail")
+        return tickets.select_related(
+            "question__answer", "question__ticket", "customer", "assignee"
+        ).prefetch_related(Prefetch("messages", messages_with_mail))
 
     def get_fieldsets(self, request: HttpRequest, obj: Ticket | None = None) -> Any:
         settle = (_("Settle"), {"fields": (("status", "priority", "assignee"),)})
@@ -195,6 +202,14 @@ class TicketAdmin(HistoryAdmin):
             contact = {
                 "fields": (("contact_email", "contact_name"),),
                 "description": _("With an address the ticket is open and the customer gets a confirmation."),
+            }
+            return (settle, (_("Contact"), contact))
+        if obj is not None and obj.mails.given_up().exists():
+            contact = {
+                "fields": (("contact_email", "contact_name"),),
+                "description": _(
+                    "An e-mail could not be delivered: perhaps the address has to be corrected."
+                ),
             }
             return (settle, (_("Contact"), contact))
         return (settle,)
@@ -219,6 +234,8 @@ class TicketAdmin(HistoryAdmin):
         ticket = context.get("original")
         if ticket is not None:
             context["story"] = story_of(ticket.question) if ticket.question is not None else None
+            context["confirmation"] = ticket.mails.filter(message=None).first()
+            context["troubled_mails"] = list(ticket.mails.troubled())
             context["title"] = _("Ticket %(reference)s") % {"reference": ticket.reference}
             context["subtitle"] = None
         return super().render_change_form(request, context, *args, **options)  # type: ignore[no-any-return]
@@ -249,6 +266,13 @@ class TicketAdmin(HistoryAdmin):
                     is_internal=entry.cleaned_data["is_internal"],
                 )
                 formset.new_objects.append(message)
+
+    def response_change(self, request: HttpRequest, obj: Ticket) -> HttpResponse:
+        if "_send_again" not in request.POST:
+            return super().response_change(request, obj)  # type: ignore[no-any-return]
+        send_again(ticket=obj)
+        self.message_user(request, _("Saved. The e-mail is being sent again."), messages.SUCCESS)
+        return HttpResponseRedirect(request.path)
 
     @admin.display(description=_("reference"), ordering="reference")
     def reference_code(self, ticket: Ticket) -> SafeString:
@@ -285,6 +309,10 @@ class TicketAdmin(HistoryAdmin):
     @admin.action(description=_("Reopen selected tickets"), permissions=["change"])
     def reopen(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
         self._apply(request, queryset, lambda ticket: reopen_ticket(ticket=ticket))
+
+    @admin.action(description=_("Send failed e-mails again"), permissions=["change"])
+    def send_mail_again(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
+        self._apply(request, queryset, lambda ticket: send_again(ticket=ticket))
 
     def _apply(
         self, request: HttpRequest, queryset: QuerySet[Ticket], service: Callable[[Ticket], bool]

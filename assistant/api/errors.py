@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
 from django.core.signals import got_request_exception
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.utils.log import log_response
@@ -30,6 +31,7 @@ from assistant.validation import InvalidInput
 _MAX_NAME_LENGTH = 100
 _MAX_MESSAGE_LENGTH = 500
 _MAX_FIELDS = 30
+RETRY_AFTER_SECONDS = 10  # while the database is locked or away
 
 
 class BadRequest(exceptions.APIException):
@@ -62,6 +64,13 @@ class TooLarge(exceptions.APIException):
         )
 
 
+class Unavailable(exceptions.APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "unavailable"
+    default_detail = gettext_lazy("Our database cannot be reached at the moment. Please try again shortly.")
+    wait = RETRY_AFTER_SECONDS  # DRF makes the Retry-After header of it
+
+
 def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
     known = _as_api_exception(exception)
     if known is None:
@@ -88,6 +97,8 @@ def _as_api_exception(exception: Exception) -> exceptions.APIException | None:
             return TooLarge()
         case TooManyFieldsSent():
             return BadRequest(_("The request has too many fields."), code="too_many_fields")
+        case OperationalError() | InterfaceError():
+            return Unavailable()
         case SuspiciousOperation() | UnreadablePostError() | MultiPartParserError():
             return BadRequest()
     return None

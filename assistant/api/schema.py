@@ -24,6 +24,8 @@ _ERRORS = {
     415: "The body has to be application/json.",
     422: "The Idempotency-Key was used with another body.",
     429: "Too many requests; `Retry-After` says when to come back.",
+    503: "The database cannot be reached; `Retry-After` says when to come back. A repeat under the same "
+    "Idempotency-Key stores nothing twice.",
 }
 
 _FIELD_ERROR = OpenApiExample(
@@ -45,7 +47,7 @@ def errors(*statuses: int) -> dict[int, OpenApiResponse]:
         status: OpenApiResponse(
             ErrorOutput, description=_ERRORS[status], examples=[_FIELD_ERROR] if status == 400 else []
         )
-        for status in statuses
+        for status in (*statuses, 503)
     }
 
 

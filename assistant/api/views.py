@@ -214,8 +214,8 @@ class TicketsView(ApiView):
         body = TicketInput(data=request.data, context={"known_email": known_email})
         body.is_valid(raise_exception=True)
         values = body.validated_data
-        question = _question_to_hand_over(values.get("question"))
         key = _idempotency_key(request)
+        question = _question_to_hand_over(values.get("question"), key)
         is_repeated = bool(key) and Ticket.objects.filter(idempotency_key=key).exists()
         email = values.get("contact_email") or known_email
         ticket = open_ticket(
@@ -263,15 +263,19 @@ def _question(public_id: uuid.UUID) -> Question:
     return question
 
 
-def _question_to_hand_over(public_id: uuid.UUID | None) -> Question | None:
-    """The question of a ticket request. A ticket that has its contact is its customer's alone."""
+def _question_to_hand_over(public_id: uuid.UUID | None, key: str) -> Question | None:
+    """The question of a ticket request. A ticket that has its contact is its customer's alone.
+
+    Unless this is the request that brought the contact, sent again under its key.
+    """
     if public_id is None:
         return None
     question = Question.objects.select_related("ticket").filter(public_id=public_id).first()
     if question is None:
         raise exceptions.ValidationError({"question": [_("There is no question with this id.")]})
     ticket = getattr(question, "ticket", None)
-    if ticket is not None and ticket.status != TicketStatus.AWAITING_CONTACT:
+    is_repeated = bool(key) and ticket is not None and ticket.idempotency_key == key
+    if ticket is not None and ticket.status != TicketStatus.AWAITING_CONTACT and not is_repeated:
         raise _already_complete()
     return question
 

@@ -1,7 +1,7 @@
 """Articles with the state of their index.
 
 Shows and edits; what publishing means is decided in knowledge.services and by the gate. Never loads a model:
-whether an article is answerable is read from its row and the current recipe's fingerprint.
+whether an article is answerable is read from its row and its mark in the live generation.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -9,21 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
-from django.http import HttpRequest
+from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from knowledge import generations
 from knowledge.admin.display import STYLESHEET, badge, is_changelist, short_moment, two_lines
 from knowledge.admin.fields import CategoryChoice, route_violation
 from knowledge.admin.history import HistoryAdmin
+from knowledge.admin.index_notes import index_notes
+from knowledge.admin.receipt import Indexed, Receipt, receipt_of
 from knowledge.embeddings import EmbedderUnavailable, current_recipe
-from knowledge.models import Article, Category, Passage, Status
-from knowledge.services import archive_article, make_draft, publish_article
+from knowledge.models import Article, ArticleQuerySet, Category, Generation, Passage, Status
+from knowledge.outbox import Standing, in_standing
+from knowledge.services import archive_article, index_again, make_draft, publish_article
 
 # Django's own classes take type arguments in the stubs only.
 if TYPE_CHECKING:
@@ -39,14 +43,6 @@ _STATUS_TONES = {
     Status.PUBLISHED: "good",
     Status.ARCHIVED: "quiet",
 }
-
-
-def recipe_fingerprint() -> str | None:
-    """Of the vectors the settings ask for; None where the configured model is not there at all."""
-    try:
-        return current_recipe().fingerprint
-    except EmbedderUnavailable:
-        return None
 
 
 class ArticleForm(_ArticleForm):
@@ -70,19 +66,21 @@ class IndexStateFilter(admin.SimpleListFilter):
     parameter_name = "index"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
-        return [("ready", _("Answerable")), ("waiting", _("Waiting")), ("error", _("Error"))]
+        return [
+            (Standing.ANSWERABLE, _("Answerable")),
+            (Standing.WAITING, _("Waiting")),
+            (Standing.FAILED, _("Failed, tried again by itself")),
+            (Standing.GIVEN_UP, _("Given up")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        published = Q(status=Status.PUBLISHED)
-        fresh = Q(content_fingerprint=F("indexed_fingerprint"), indexed_recipe=recipe_fingerprint() or "")
-        match self.value():
-            case "ready":
-                return queryset.filter(published, fresh)
-            case "waiting":
-                return queryset.filter(published, index_error="").exclude(fresh)
-            case "error":
-                return queryset.filter(published).exclude(index_error="").exclude(fresh)
-        return None
+        if self.value() not in {standing for standing, _label in self.lookup_choices}:
+            return None
+        standing, recipe = Standing(str(self.value())), generations.live_recipe()
+        chosen = in_standing(standing, recipe=recipe)
+        if standing is Standing.WAITING:
+            chosen |= in_standing(Standing.IN_HAND, recipe=recipe)
+        return queryset.filter(chosen)
 
 
 class PassageInline(_PassageInline):
@@ -97,9 +95,7 @@ class PassageInline(_PassageInline):
     extra = max_num = 0
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Passage]:
-        passages = super().get_queryset(request).filter(revision=F("article__revision")).defer("vector")
-        recipe = recipe_fingerprint()
-        return passages.filter(recipe=recipe) if recipe else passages
+        return Passage.objects.as_written().filter(recipe=generations.live_recipe()).defer("vector")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -123,6 +119,7 @@ class PassageInline(_PassageInline):
 @admin.register(Article)
 class ArticleAdmin(HistoryAdmin):
     form = ArticleForm
+    change_list_template = "admin/knowledge/article/change_list.html"
     inlines = [PassageInline]
     list_display = (
         "titled",
@@ -147,7 +144,7 @@ class ArticleAdmin(HistoryAdmin):
     prepopulated_fields = {"slug": ("title",)}
     readonly_fields = (
         "author",
-        "index_state",
+        "receipt",
         "revision",
         "created_at",
         "updated_at",
@@ -164,7 +161,7 @@ class ArticleAdmin(HistoryAdmin):
             _("Record"),
             {
                 "fields": (
-                    "index_state",
+                    "receipt",
                     ("revision", "author"),
                     ("created_at", "updated_at", "published_at"),
                     "origin",
@@ -172,7 +169,7 @@ class ArticleAdmin(HistoryAdmin):
             },
         ),
     )
-    actions = ("publish", "archive", "make_draft")
+    actions = ("publish", "archive", "make_draft", "try_again")
     save_on_top = True
 
     class Media:
@@ -184,9 +181,12 @@ class ArticleAdmin(HistoryAdmin):
             .filter(translation_group=OuterRef("translation_group"))
             .exclude(pk=OuterRef("pk"))
         )
-        articles: QuerySet[Article] = super().get_queryset(request)
-        articles = articles.annotate(
-            twin_id=Subquery(twin.values("pk")[:1]), twin_language=Subquery(twin.values("language")[:1])
+        live = generations.live()
+        stored: ArticleQuerySet = super().get_queryset(request)
+        articles: QuerySet[Article] = stored.with_index_mark(live.recipe if live else "").annotate(
+            has_model=Value(_has_model(live)),
+            twin_id=Subquery(twin.values("pk")[:1]),
+            twin_language=Subquery(twin.values("language")[:1]),
         )
         return articles.defer("body") if is_changelist(request) else articles
 
@@ -205,35 +205,33 @@ class ArticleAdmin(HistoryAdmin):
     def save_model(self, request: HttpRequest, obj: Article, form: Any, change: bool) -> None:
         if not change:
             obj.author = request.user  # type: ignore[assignment]  # staff, never anonymous
-        else:
-            # An old revision that is brought back becomes a new one: numbers never go backwards, because
-            # citations and passages point at them.
-            stored = Article.objects.only("revision", "content_fingerprint").get(pk=obj.pk)
-            obj.revision, obj.content_fingerprint = stored.revision, stored.content_fingerprint
         super().save_model(request, obj, form, change)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response: HttpResponse = super().changelist_view(
+            request, {**(extra_context or {}), "index_notes": index_notes()}
+        )
+        return response
 
     @admin.display(description=_("status"), ordering="status")
     def status_badge(self, article: Article) -> SafeString:
         return badge(article.get_status_display(), _STATUS_TONES[Status(article.status)])
 
     @admin.display(description=_("answerable"), ordering="indexed_at")
-    def index_state(self, article: Article) -> str | SafeString:
-        if article.pk is None or article.status != Status.PUBLISHED:
-            return format_html('<span class="hc-quiet">{}</span>', _("not published"))
-        recipe = recipe_fingerprint()
-        if recipe is None:
-            return badge(_("no model"), "bad", _("The configured embedding model is missing."))
-        if not article.is_stale(recipe):
-            since = timezone.localtime(article.indexed_at or article.updated_at)
-            return badge(
-                _("since %(day)s") % {"day": formats.date_format(since, "SHORT_DATE_FORMAT")},
-                "good",
-                _("Answerable since %(moment)s")
-                % {"moment": formats.date_format(since, "SHORT_DATETIME_FORMAT")},
-            )
-        if article.index_error:
-            return badge(_("error"), "bad", article.index_error)
-        return badge(_("waiting"), "notice", _("Changed since it was last indexed"))
+    def index_state(self, article: Article) -> SafeString:
+        receipt = _receipt(article)
+        if receipt.tone == "quiet":
+            return format_html('<span class="hc-quiet">{}</span>', receipt.short)
+        return badge(receipt.short, receipt.tone, receipt.sentence)
+
+    @admin.display(description=_("answerable"))
+    def receipt(self, article: Article) -> str | SafeString:
+        receipt = _receipt(article)
+        if receipt.tone == "quiet":
+            return receipt.sentence
+        return format_html("{} {}", badge(receipt.short, receipt.tone), receipt.sentence)
 
     @admin.display(description=_("title"), ordering="title")
     def titled(self, article: Article) -> SafeString:
@@ -273,6 +271,17 @@ class ArticleAdmin(HistoryAdmin):
     def make_draft(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         self._apply(request, queryset, make_draft)
 
+    @admin.action(description=_("Try again to index selected articles"), permissions=["change"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
+        tried = index_again(articles=queryset)
+        if tried:
+            message = ngettext(
+                "%(count)d article is tried again.", "%(count)d articles are tried again.", tried
+            ) % {"count": tried}
+            self.message_user(request, message, messages.SUCCESS)
+        else:
+            self.message_user(request, _("Nothing has failed with these articles."), messages.INFO)
+
     def _apply(self, request: HttpRequest, queryset: QuerySet[Article], service: Callable[..., bool]) -> None:
         changed = sum(service(article=article) for article in queryset)
         self.message_user(
@@ -281,3 +290,24 @@ class ArticleAdmin(HistoryAdmin):
             % {"count": changed},
             messages.SUCCESS if changed else messages.INFO,
         )
+
+
+def _receipt(article: Any) -> Receipt:
+    """Of an article as `get_queryset` reads it, or of one that is not stored yet."""
+    is_indexed = getattr(article, "is_indexed", False)
+    return receipt_of(
+        article,
+        indexed=Indexed(article.indexed_at) if is_indexed else None,
+        has_model=getattr(article, "has_model", True),
+        now=timezone.now(),
+    )
+
+
+def _has_model(live: Generation | None) -> bool:
+    if live is not None:
+        return not generations.trouble_of(live)
+    try:
+        current_recipe()
+    except EmbedderUnavailable:
+        return False
+    return True

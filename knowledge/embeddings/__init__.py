@@ -2,7 +2,8 @@
 
 The only package that imports sentence-transformers and torch, and only once a text has to be embedded:
 `current_recipe()` is cheap, so that the admin and `migrate` never pay for the model. It does not decide
-what is embedded (chunking) or where vectors live (vectors).
+what is embedded (chunking), where vectors live (vectors), or which model is asked (generations): a process may hold
+two, the one that answers and the one that is to follow it.
 
 A model with two halves (`bilingual`) reads a text by its language, and whoever has the text knows that better than a
 detector. So every call here says the language; other models ignore it.
@@ -15,15 +16,18 @@ import importlib.util
 import json
 import os
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from django.conf import settings
 from langchain_core.embeddings import Embeddings
 
+from knowledge.breaker import Breaker
 from knowledge.chunking import CHUNKER_GENERATION
 
 if TYPE_CHECKING:
@@ -42,11 +46,12 @@ BILINGUAL_FILES = ("german.safetensors", "german_tokenizer.json")
 _ROUTER = "knowledge.embeddings.bilingual.BilingualTransformer"
 _BATCH_SIZE = 32
 _QUESTIONS_REMEMBERED = 256
+_KEPT_SECONDS = 600.0  # for which a model stays loaded that is not asked any more
 _MAX_TOKENS_PER_PASSAGE = 256  # models with longer windows still gain nothing from longer passages
 
 
 class EmbedderUnavailable(Exception):
-    """The embedding model cannot be loaded. Trying again helps only after the setting is mended."""
+    """The embedding model cannot be loaded. Trying again helps only after its setting or its files are mended."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Recipe:
 
     fingerprint: str  # 64 hex digits
     embedder: str  # for people, e.g. "all-MiniLM-L6-v2 (offline)"
+    space: str  # 64 hex digits, of what the vectors of one text are made by; another chunker leaves it alone
 
 
 class SentenceTransformerEmbeddings(Embeddings):
@@ -78,6 +84,7 @@ class SentenceTransformerEmbeddings(Embeddings):
         if local:
             os.environ["HF_HUB_OFFLINE"] = "1"
         import torch
+        from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as transformers_logging
 
@@ -93,7 +100,7 @@ class SentenceTransformerEmbeddings(Embeddings):
                 local_files_only=local,
                 model_kwargs={"use_safetensors": True},
             )
-        except (OSError, ValueError, RuntimeError, AssertionError, ImportError) as error:
+        except (OSError, ValueError, RuntimeError, AssertionError, ImportError, SafetensorError) as error:
             first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise EmbedderUnavailable(
                 f"EMBEDDING_MODEL={name!r} (EMBEDDING_DEVICE={device}) cannot be loaded: {first_line}"
@@ -163,13 +170,24 @@ class SentenceTransformerEmbeddings(Embeddings):
 
 
 def current_recipe() -> Recipe:
-    """The recipe that the settings ask for. Reads file hashes at most; never loads a model."""
-    return _recipe_of(settings.EMBEDDING_MODEL)
+    """The recipe that the settings ask for. Reads file hashes at most; never loads a model.
+
+    Of the models that come with this project it is known even where their files are gone. Of another one that
+    is gone it is not: EmbedderUnavailable.
+    """
+    return recipe_of(settings.EMBEDDING_MODEL)
+
+
+def recipe_of(name: str) -> Recipe:
+    """The same for any value of EMBEDDING_MODEL."""
+    try:
+        return _recipe_of(name)
+    except OSError as error:
+        raise EmbedderUnavailable(f"EMBEDDING_MODEL={name!r} cannot be read: {error}") from error
 
 
 @functools.cache
 def _recipe_of(name: str) -> Recipe:
-    location, local = _locate(name)
     if name == ENGLISH_MODEL:
         identity, label = _ENGLISH_SHA256, "all-MiniLM-L6-v2 (offline, English)"
     elif name == BILINGUAL_MODEL:
@@ -177,32 +195,109 @@ def _recipe_of(name: str) -> Recipe:
             f"{_ENGLISH_SHA256}|{_BILINGUAL_SHA256}",
             "all-MiniLM-L6-v2, German and English (offline)",
         )
-    elif local and _is_bilingual(Path(location)):
-        identity, label = f"{_ENGLISH_SHA256}|{_bilingual_sha256(Path(location))}", Path(location).name
-    elif local:
-        identity, label = _weights_sha256(Path(location)), Path(location).name
     else:
-        identity, label = name, name
+        identity, label = _identity_of_files(name)
     parts = f"{identity}|chunker {CHUNKER_GENERATION}|{_MAX_TOKENS_PER_PASSAGE} tokens|headings apart"
-    return Recipe(hashlib.sha256(parts.encode()).hexdigest(), label)
+    space = f"{identity}|headings apart"
+    return Recipe(
+        hashlib.sha256(parts.encode()).hexdigest(), label, space=hashlib.sha256(space.encode()).hexdigest()
+    )
 
 
-_embedder: Any = None
-_embedder_lock = threading.Lock()
+def _identity_of_files(name: str) -> tuple[str, str]:
+    location, local = _locate(name)
+    if not local:
+        return name, name
+    folder = Path(location)
+    if _is_bilingual(folder):
+        return f"{_ENGLISH_SHA256}|{_bilingual_sha256(folder)}", folder.name
+    return _weights_sha256(folder), folder.name
 
 
-def get_embedder() -> SentenceTransformerEmbeddings:
-    """The process's embedder, loaded on first use (seconds). Raises EmbedderUnavailable."""
-    global _embedder
-    with _embedder_lock:
-        if _embedder is None:
-            _embedder = load_embedder(settings.EMBEDDING_MODEL)
-        embedder: SentenceTransformerEmbeddings = _embedder
-        return embedder
+class _Place:
+    """Where a process keeps one loaded model."""
+
+    def __init__(self) -> None:
+        self.embedder: Any = None
+        self.lock = threading.Lock()
+        self.asked_at = 0.0  # monotonic
+        self.loading = Breaker("The embedding model", first_pause_seconds=2.0, longest_pause_seconds=10.0)
+
+
+_places: dict[str, _Place] = {}  # by value of EMBEDDING_MODEL
+_given: dict[str, Any] = {}  # what `use_embedder` said; "" stands for every model
+_places_lock = threading.Lock()
+
+
+def get_embedder(name: str = "") -> SentenceTransformerEmbeddings:
+    """The process's embedder for a value of EMBEDDING_MODEL, by default the one that is set.
+
+    Loaded on first use (seconds). Raises EmbedderUnavailable; after a failure that is what everybody gets at once,
+    until one caller, a while later, tries again.
+    """
+    name = name or settings.EMBEDDING_MODEL
+    given = _given.get(name, _given.get(""))
+    if given is not None:
+        return cast(SentenceTransformerEmbeddings, given)
+    place = _place_of(name)
+    if place.embedder is not None:
+        return cast(SentenceTransformerEmbeddings, place.embedder)
+    attempt = place.loading.attempt()
+    if attempt is None:
+        raise EmbedderUnavailable(place.loading.reason or "The embedding model is being loaded again.")
+    try:
+        with place.lock:  # at a first load several wait here for one model
+            if place.embedder is None and place.loading.reason and not attempt.is_trial:
+                raise EmbedderUnavailable(place.loading.reason)
+            if place.embedder is None:
+                place.embedder = load_embedder(name)
+            embedder = place.embedder
+    except EmbedderUnavailable as error:
+        attempt.failed(str(error))
+        raise
+    except BaseException:
+        attempt.failed("it failed in an unexpected way, the log says how")
+        raise
+    attempt.succeeded()
+    return cast(SentenceTransformerEmbeddings, embedder)
+
+
+def _place_of(name: str) -> _Place:
+    """The others go when nobody has asked for them in a while: a predecessor is not kept for ever."""
+    now = time.monotonic()
+    with _places_lock:
+        place = _places.setdefault(name, _Place())
+        place.asked_at = now
+        for other in [key for key, one in _places.items() if now - one.asked_at > _KEPT_SECONDS]:
+            del _places[other]
+        return place
+
+
+class EmbedderState(StrEnum):
+    LOADED = "loaded"
+    NOT_LOADED = "not loaded yet"
+    FAILED = "cannot be loaded"
+
+
+def embedder_state(name: str = "") -> EmbedderState:
+    """As far as this process knows; loads nothing."""
+    name = name or settings.EMBEDDING_MODEL
+    place = _places.get(name)
+    if _given.get(name, _given.get("")) is not None or (place is not None and place.embedder is not None):
+        return EmbedderState.LOADED
+    is_broken = place is not None and place.loading.reason
+    return EmbedderState.FAILED if is_broken else EmbedderState.NOT_LOADED
 
 
 def load_embedder(name: str) -> SentenceTransformerEmbeddings:
     """A fresh embedder for a value of EMBEDDING_MODEL, with its files checked. Raises EmbedderUnavailable."""
+    try:
+        return _load(name)
+    except OSError as error:  # files that were there a moment ago
+        raise EmbedderUnavailable(f"EMBEDDING_MODEL={name!r} cannot be read: {error}") from error
+
+
+def _load(name: str) -> SentenceTransformerEmbeddings:
     location, local = _locate(name)
     is_bilingual = local and _is_bilingual(Path(location))
     if name == ENGLISH_MODEL or is_bilingual:
@@ -233,11 +328,14 @@ def write_bilingual_model(
     write_model(folder, tokenizer, table, adapters, english_home=f"{_ENGLISH_PACKAGE}:model")
 
 
-def use_embedder(embedder: Any) -> None:
-    """Replaces the process's embedder (None: load again on next use). For tests and offline tools."""
-    global _embedder
-    with _embedder_lock:
-        _embedder = embedder
+def use_embedder(embedder: Any, *, name: str = "") -> None:
+    """Stands in for the model of that name, or for every one. None: all are loaded anew. For tests and tools."""
+    with _places_lock:
+        _places.clear()
+        if embedder is None:
+            _given.clear()
+        else:
+            _given[name] = embedder
 
 
 def _locate(name: str) -> tuple[str, bool]:
@@ -289,8 +387,8 @@ def _weights_sha256(folder: Path) -> str:
     files = sorted(folder.rglob("*.safetensors"))
     if not files:
         raise EmbedderUnavailable(
-            f"EMBEDDING_MODEL={settings.EMBEDDING_MODEL!r}: {folder} holds no .safetensors weights (other "
-            "formats can run code when loaded and are not accepted)."
+            f"EMBEDDING_MODEL: {folder} holds no .safetensors weights (other formats can run code when loaded and "
+            "are not accepted)."
         )
     return _sha256(files)
 

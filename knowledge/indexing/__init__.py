@@ -8,6 +8,13 @@ Refuses to decide: who may read a passage. Whatever a sync has or has not done, 
 decides that.
 """
 
+from knowledge.indexing.building import (
+    Build,
+    BuildState,
+    build_next,
+    drop_unknown_collections,
+    remove_retired,
+)
 from knowledge.indexing.drift import (
     Canaries,
     DriftReport,
@@ -15,7 +22,6 @@ from knowledge.indexing.drift import (
     check_index,
     rebuild_index,
     repair_index,
-    retire_generations,
 )
 from knowledge.indexing.planning import Plan, PlannedPassage, plan_article
 from knowledge.indexing.sweeping import Sweeper, sync_stale, warm_up
@@ -23,6 +29,8 @@ from knowledge.indexing.syncing import SyncReport, forget_passages, sync_article
 from knowledge.sweepers import bell_held
 
 __all__ = [
+    "Build",
+    "BuildState",
     "Canaries",
     "DriftReport",
     "Plan",
@@ -31,12 +39,14 @@ __all__ = [
     "Sweeper",
     "SyncReport",
     "bell_held",
+    "build_next",
     "check_index",
+    "drop_unknown_collections",
     "forget_passages",
     "plan_article",
     "rebuild_index",
+    "remove_retired",
     "repair_index",
-    "retire_generations",
     "sync_article",
     "sync_stale",
     "sync_stale_here",

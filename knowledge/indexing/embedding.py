@@ -6,9 +6,9 @@ from itertools import groupby
 
 import numpy as np
 
-from knowledge.embeddings import Recipe, get_embedder
+from knowledge.generations import embedder_of
 from knowledge.indexing.planning import PlannedPassage
-from knowledge.models import Passage
+from knowledge.models import Generation, Passage
 
 _TEXTS_IN_A_CALL = 16  # a customer's question waits for one call at most
 _HASHES_IN_A_QUERY = 500
@@ -22,21 +22,24 @@ class PassageVectors:
     heading: bytes  # of title and heading path alone
 
 
-def stored_vectors(hashes: Sequence[str], recipe: Recipe) -> dict[str, PassageVectors]:
-    """By content hash, whichever article they were computed for."""
+def stored_vectors(hashes: Sequence[str], generation: Generation) -> dict[str, PassageVectors]:
+    """By content hash, whichever article they were computed for, and under whichever chunker."""
+    recipes = {generation.recipe}
+    if generation.space:
+        recipes.update(Generation.objects.filter(space=generation.space).values_list("recipe", flat=True))
     vectors: dict[str, PassageVectors] = {}
     for start in range(0, len(hashes), _HASHES_IN_A_QUERY):
         rows = Passage.objects.filter(
-            recipe=recipe.fingerprint, content_hash__in=hashes[start : start + _HASHES_IN_A_QUERY]
+            recipe__in=recipes, content_hash__in=hashes[start : start + _HASHES_IN_A_QUERY]
         )
         for found, text, heading in rows.values_list("content_hash", "vector", "heading_vector"):
             vectors[found] = PassageVectors(bytes(text), bytes(heading))
     return vectors
 
 
-def embed(passages: Sequence[PlannedPassage]) -> dict[str, PassageVectors]:
+def embed(passages: Sequence[PlannedPassage], generation: Generation) -> dict[str, PassageVectors]:
     """By content hash. Raises EmbedderUnavailable, and RuntimeError where the model fails on a text."""
-    embedder = get_embedder()
+    embedder = embedder_of(generation)
     texts = {(passage.language, text) for passage in passages for text in (passage.embedded, passage.heading)}
     # Neighbours in length share a call, so that short texts are not padded to the longest.
     ordered = sorted(texts, key=lambda entry: (entry[0], len(entry[1]), entry[1]))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from knowledge.chunking import Chunk, TokenCounter, embedded_text, split_article
 from knowledge.markdown import anchor_at, heading_anchors
 from knowledge.models import Article, Status
+from knowledge.outbox import Edition, edition_of
 from knowledge.vectors import CollectionKey
 
 _LONGEST_ANCHOR = 200  # characters, what the column holds; the rest links to the top of the article
@@ -23,12 +24,16 @@ class PlannedPassage:
 
 @dataclass(frozen=True)
 class Plan:
-    article_id: int
-    fingerprint: str  # of the article when this was planned: the plan holds while the row still has it
+    edition: Edition  # the plan holds while the row still is this
     revision: int
+    text_fingerprint: str  # of what the passages are cut from
     key: CollectionKey
     is_published: bool
     passages: tuple[PlannedPassage, ...]  # none where the article is not published
+
+    @property
+    def article_id(self) -> int:
+        return self.edition.article_id
 
 
 def plan_article(article: Article, *, recipe: str, count_tokens: TokenCounter, max_tokens: int) -> Plan:
@@ -61,9 +66,9 @@ def plan_withdrawal(article: Article, *, recipe: str) -> Plan:
 
 def _plan(article: Article, recipe: str, passages: tuple[PlannedPassage, ...]) -> Plan:
     return Plan(
-        article_id=article.pk,
-        fingerprint=article.content_fingerprint,
+        edition=edition_of(article),
         revision=article.revision,
+        text_fingerprint=article.text_fingerprint,
         key=CollectionKey(article.audience, article.language, recipe),
         is_published=article.status == Status.PUBLISHED,
         passages=passages,

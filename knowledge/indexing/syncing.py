@@ -1,26 +1,30 @@
-"""From stale articles to stored passages to the vector index, in batches.
+"""From stale articles to stored passages to the vector index, in batches, for one generation.
 
-The order is what makes it safe to be cut off: plan and embed outside any transaction; one short transaction
-per article that holds only while the row is what was planned; then the index; then the mark on the row.
+The order is what makes it safe to be cut off: plan; claim the row, so that one process embeds it; embed outside
+any transaction; one short transaction per article that holds only while the row is what was planned; then the
+index; then the mark, which ends the claim. A claim is on the article, not on one generation of it: no two processes
+have the same text in hand.
 """
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Min, QuerySet
 from django.utils import timezone
 
-from knowledge.embeddings import EmbedderUnavailable, Recipe, current_recipe, get_embedder
+from knowledge import generations
+from knowledge.embeddings import EmbedderUnavailable
 from knowledge.indexing.embedding import PassageVectors, embed, stored_vectors
 from knowledge.indexing.planning import Plan, PlannedPassage, plan_article, plan_withdrawal
-from knowledge.models import Article, IndexState, Passage, Status
+from knowledge.models import Article, Generation, IndexMark, Passage, Status
+from knowledge.outbox import edition_of, is_due
 from knowledge.vectors import CollectionKey, VectorStoreUnavailable, get_store
 
 if TYPE_CHECKING:
@@ -32,8 +36,10 @@ Progress = Callable[[int, int], None]
 
 _ARTICLES_READ_AT_ONCE = 16
 _PASSAGES_IN_A_BATCH = 128  # about four seconds of embedding on two cores
+_PASSAGES_BETWEEN_RENEWALS = 32  # of the lease; a second or two
 _MAX_RESTARTS = 5
-_LONGEST_ERROR = 500  # characters, what the column holds
+# What models and tokenizers raise at a text that they cannot take. The rest is no fault of the article.
+_TEXT_ERRORS = (RuntimeError, ValueError, TypeError, LookupError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -67,23 +73,18 @@ class _Stored:
     is_known: bool  # the index may hold `ids` in a collection that they have left
 
 
-# Articles this process is syncing, so that its sweep and its requests do not embed the same text twice.
-_in_hand: set[int] = set()
-_in_hand_guard = threading.Lock()
-
-
 def sync_article(article_id: int) -> None:
-    """Brings one article up to date, whatever its row claims.
+    """Brings one article up to date in the live generation, whatever its mark says, unless it is looked after already.
 
-    Raises VectorStoreUnavailable or EmbedderUnavailable; the article is then still stale. An article that
-    itself cannot be indexed gets an `index_error`.
+    A generation that is being built gets it from its builder: nobody who waits loads a second model. "Looked after"
+    means: another sync has it in hand, or it has failed and rests. Raises VectorStoreUnavailable or
+    EmbedderUnavailable; the article is then still stale. One that itself cannot be indexed gets an
+    `index_error`.
     """
     tally = _Tally()
-    recipe = current_recipe()
+    candidates = Article.objects.filter(pk=article_id)
     for _attempt in range(_MAX_RESTARTS):
-        with _claimed([article_id]) as mine:
-            articles = list(Article.objects.filter(pk__in=mine))
-            moved = _sync_batch(articles, recipe, tally)
+        moved = _sync_batch(candidates, generations.in_service(), tally)
         if tally.store_error is not None:
             raise tally.store_error
         if not moved:
@@ -92,35 +93,36 @@ def sync_article(article_id: int) -> None:
 
 
 def sync_stale_here(
+    generation: Generation | None = None,
     *,
     progress: Progress | None = None,
     newest_first: bool = False,
     budget_seconds: float | None = None,
-    excluded_ids: Iterable[int] = (),
+    articles_at_once: int = _ARTICLES_READ_AT_ONCE,
 ) -> SyncReport:
-    """Brings all stale articles up to date in this process.
+    """Brings all stale articles up to date in this process, except those that others have in hand or that rest.
 
-    Two processes that start from opposite ends (`newest_first`) meet in the middle. Raises
-    EmbedderUnavailable at once; VectorStoreUnavailable at the end, when all that needs no index is done.
+    In the live generation, or in another one. Two processes that start from opposite ends (`newest_first`) meet in
+    the middle. Raises EmbedderUnavailable at once; VectorStoreUnavailable at the end, when all that needs no index is
+    done.
     """
     started = time.monotonic()
-    recipe = current_recipe()
-    order = "-pk" if newest_first else "pk"
-    stale = Article.objects.stale(recipe.fingerprint).exclude(pk__in=list(excluded_ids))
-    waiting = list(stale.order_by(order).values_list("pk", flat=True))
+    generation = generation or generations.in_service()
+    stale = Article.objects.stale(generation.recipe).order_by()
+    # Sorted here: for the order of its keys SQLite would read the whole table instead of the outbox's index.
+    waiting = sorted(stale.values_list("pk", flat=True), reverse=newest_first)
     total, done = len(waiting), 0
     tally = _Tally()
     if progress is not None and total:
         progress(0, total)
-    while waiting and (budget_seconds is None or time.monotonic() - started < budget_seconds):
-        part, waiting = waiting[:_ARTICLES_READ_AT_ONCE], waiting[_ARTICLES_READ_AT_ONCE:]
-        with _claimed(part) as mine:
-            # Asked again: another process may have done them by now.
-            articles = list(Article.objects.stale(recipe.fingerprint).filter(pk__in=mine).order_by(order))
-            _sync_batch(articles, recipe, tally)
+    while waiting:
+        part, waiting = waiting[:articles_at_once], waiting[articles_at_once:]
+        _sync_batch(stale.filter(pk__in=part), generation, tally)
         done += len(part)
         if progress is not None:
             progress(done, total)
+        if budget_seconds is not None and time.monotonic() - started >= budget_seconds:
+            break  # after one part at least, however short the time is
     if tally.store_error is not None:
         raise tally.store_error
     return tally.report()
@@ -133,57 +135,66 @@ def forget_passages(passage_ids: Sequence[int]) -> None:
         store.delete(key, passage_ids)
 
 
-class _claimed:  # noqa: N801 (reads as a verb)
-    """The articles among `ids` that no other thread of this process has in hand."""
-
-    def __init__(self, ids: Iterable[int]) -> None:
-        self._wanted = set(ids)
-        self._mine: set[int] = set()
-
-    def __enter__(self) -> set[int]:
-        with _in_hand_guard:
-            self._mine = self._wanted - _in_hand
-            _in_hand.update(self._mine)
-        return self._mine
-
-    def __exit__(self, *_error: object) -> None:
-        with _in_hand_guard:
-            _in_hand.difference_update(self._mine)
-
-
-def _sync_batch(articles: Sequence[Article], recipe: Recipe, tally: _Tally) -> set[int]:
+def _sync_batch(candidates: QuerySet[Article], generation: Generation, tally: _Tally) -> set[int]:
     """Returns the ids of articles that changed meanwhile."""
-    plans = [plan for article in articles if (plan := _planned(article, recipe, tally)) is not None]
+    articles = list(candidates.filter(is_due()))
+    plans = [plan for article in articles if (plan := _planned(article, generation, tally)) is not None]
     moved: set[int] = set()
     for part in _parts(plans):
-        vectors, embedded = _vectors_for(part, recipe, tally)
-        stored = []
-        for plan in part:
-            if any(passage.content_hash not in vectors for passage in plan.passages):
-                continue  # its embedding failed and says so in its row
-            outcome = _store(plan, vectors, recipe)
-            if outcome is None:
-                moved.add(plan.article_id)
-            else:
-                stored.append(outcome)
-        tally.embedded += embedded
-        if tally.store_error is None:
-            try:
-                moved |= _publish(stored, recipe, tally)
-            except VectorStoreUnavailable as error:
-                # The passages are in the database; the rows stay stale, so the index gets them later.
-                tally.store_error = error
+        with _claimed(part, candidates, moved) as mine:
+            vectors, embedded = _vectors_for(mine, moved, generation, tally)
+            stored = []
+            for plan in mine:
+                if any(passage.content_hash not in vectors for passage in plan.passages):
+                    continue  # its embedding failed and says so in its row, or it has changed
+                outcome = _store(plan, vectors, generation)
+                if outcome is None:
+                    plan.edition.release()  # still ours where it is the generation that has gone
+                    moved.add(plan.article_id)
+                else:
+                    stored.append(outcome)
+            tally.embedded += embedded
+            if tally.store_error is None:
+                try:
+                    moved |= _publish(stored, generation, tally)
+                except VectorStoreUnavailable as error:
+                    # The passages are in the database; the rows stay stale, so the index gets them later.
+                    tally.store_error = error
+            if tally.store_error is not None:
+                _release(mine)
     return moved
 
 
-def _planned(article: Article, recipe: Recipe, tally: _Tally) -> Plan | None:
+@contextmanager
+def _claimed(plans: Sequence[Plan], candidates: QuerySet[Article], moved: set[int]) -> Iterator[list[Plan]]:
+    """Those of `plans` that are ours to carry out. Notes the articles that are no longer what was planned."""
+    mine: list[Plan] = []
+    try:
+        for plan in plans:
+            if plan.edition.claim(candidates):
+                mine.append(plan)
+            elif not plan.edition.row().exists():
+                moved.add(plan.article_id)
+        yield mine
+    except BaseException:
+        _release(mine)
+        raise
+
+
+def _release(plans: Sequence[Plan]) -> None:
+    """For work that was cut off; what was marked, has failed or has changed is nobody's already."""
+    for plan in plans:
+        plan.edition.release()
+
+
+def _planned(article: Article, generation: Generation, tally: _Tally) -> Plan | None:
     if article.status != Status.PUBLISHED:
-        return plan_withdrawal(article, recipe=recipe.fingerprint)
-    embedder = get_embedder()
+        return plan_withdrawal(article, recipe=generation.recipe)
+    embedder = generations.embedder_of(generation)
     try:
         return plan_article(
             article,
-            recipe=recipe.fingerprint,
+            recipe=generation.recipe,
             count_tokens=partial(embedder.count_tokens, language=article.language),
             max_tokens=embedder.max_tokens,
         )
@@ -192,7 +203,11 @@ def _planned(article: Article, recipe: Recipe, tally: _Tally) -> Plan | None:
     except Exception as error:
         # Whatever one text does to a parser, the other articles go in.
         log.exception("article %s cannot be split", article.pk)
-        _fail(article.pk, article.content_fingerprint, error, tally)
+        edition = edition_of(article)
+        # Two processes that stumble over it at once are one failure.
+        if edition.claim(Article.objects.all()):
+            edition.fail(error)
+        tally.failed.append(article.pk)
         return None
 
 
@@ -208,72 +223,82 @@ def _parts(plans: Sequence[Plan]) -> Iterable[list[Plan]]:
 
 
 def _vectors_for(
-    plans: Sequence[Plan], recipe: Recipe, tally: _Tally
+    plans: Sequence[Plan], moved: set[int], generation: Generation, tally: _Tally
 ) -> tuple[dict[str, PassageVectors], int]:
     """Vectors by content hash, and how many had to be computed. What was embedded once is looked up."""
     passages = {passage.content_hash: passage for plan in plans for passage in plan.passages}
-    vectors = stored_vectors(list(passages), recipe)
+    vectors = stored_vectors(list(passages), generation)
     missing = [passage for content_hash, passage in passages.items() if content_hash not in vectors]
-    if not missing:
-        return vectors, 0
-    if not connection.in_atomic_block:
-        connection.close()  # nobody keeps a connection waiting for a model
+    # Neighbours in length share a call of the model.
+    missing.sort(key=lambda passage: len(passage.embedded))
+    already = len(vectors)
     try:
-        vectors.update(embed(missing))
-        return vectors, len(missing)
-    except RuntimeError:
+        for start in range(0, len(missing), _PASSAGES_BETWEEN_RENEWALS):
+            if start and not _renewed(plans, moved):
+                break  # all of them have changed: nobody waits for the rest
+            _let_connection_go()
+            vectors.update(embed(missing[start : start + _PASSAGES_BETWEEN_RENEWALS], generation))
+        return vectors, len(vectors) - already
+    except _TEXT_ERRORS:
         log.exception("embedding a batch of %d passages failed; trying article by article", len(missing))
-    count = 0
     for plan in plans:
         needed = [passage for passage in plan.passages if passage.content_hash not in vectors]
+        if not needed or not _renewed([plan], moved):
+            continue
+        _let_connection_go()
         try:
-            vectors.update(embed(needed))
-            count += len(needed)
-        except RuntimeError as error:
-            _fail(plan.article_id, plan.fingerprint, error, tally)
-    return vectors, count
+            vectors.update(embed(needed, generation))
+        except _TEXT_ERRORS as error:
+            plan.edition.fail(error)
+            tally.failed.append(plan.article_id)
+    return vectors, len(vectors) - already
 
 
-def _store(plan: Plan, vectors: dict[str, PassageVectors], recipe: Recipe) -> _Stored | None:
-    """Replaces the article's passages; None where the article is no longer what was planned."""
+def _renewed(plans: Sequence[Plan], moved: set[int]) -> bool:
+    """Prolongs the claims; False where every article has changed."""
+    moved.update(plan.article_id for plan in plans if not plan.edition.renew())
+    return any(plan.article_id not in moved for plan in plans)
+
+
+def _let_connection_go() -> None:
+    """Nobody keeps a connection waiting for a model."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
+def _store(plan: Plan, vectors: dict[str, PassageVectors], generation: Generation) -> _Stored | None:
+    """Replaces the article's passages; None where article or generation are no longer what was planned."""
     with transaction.atomic():
         # The conditional update also takes the row: two syncs of one article come one after the other.
-        row = Article.objects.filter(pk=plan.article_id, content_fingerprint=plan.fingerprint)
-        if not row.update(index_error=""):
+        if not plan.edition.row().update(index_attempts=0, index_failed_at=None, index_error=""):
             return None
         old = list(
-            Passage.objects.filter(article_id=plan.article_id, recipe=recipe.fingerprint)
+            Passage.objects.filter(article_id=plan.article_id, recipe=generation.recipe)
             .order_by("position")
             .defer("vector", "heading_vector")
         )
-        IndexState.objects.filter(recipe=recipe.fingerprint).update(version=F("version") + 1)
+        if not generations.written_to(generation).update(version=F("version") + 1):
+            transaction.set_rollback(True)  # its successor took over, or nobody wants it any more
+            return None
         if not plan.is_published:
             # The rows stay: their vectors are there when the article comes back, and the gate hides them.
             return _Stored(plan, (), (), tuple(passage.pk for passage in old), is_known=False)
-        rows = [_row(plan, passage, vectors[passage.content_hash], recipe) for passage in plan.passages]
+        rows = [_row(plan, passage, vectors[passage.content_hash], generation) for passage in plan.passages]
         stored_vectors = tuple(bytes(row.vector) for row in rows)
         if [_identity(passage) for passage in old] == [_identity(passage) for passage in rows]:
             return _Stored(plan, tuple(passage.pk for passage in old), stored_vectors, (), is_known=True)
         gone = tuple(passage.pk for passage in old)
         Passage.objects.filter(pk__in=gone).delete()
         created = Passage.objects.bulk_create(rows)
-        if rows:
-            IndexState.objects.get_or_create(
-                recipe=recipe.fingerprint,
-                defaults={
-                    "embedder": recipe.embedder,
-                    "dimension": len(stored_vectors[0]) // np.dtype("<f4").itemsize,
-                    "version": 1,
-                },
-            )
         return _Stored(plan, tuple(passage.pk for passage in created), stored_vectors, gone, is_known=False)
 
 
-def _row(plan: Plan, passage: PlannedPassage, vectors: PassageVectors, recipe: Recipe) -> Passage:
+def _row(plan: Plan, passage: PlannedPassage, vectors: PassageVectors, generation: Generation) -> Passage:
     return Passage(
         article_id=plan.article_id,
         revision=plan.revision,
-        recipe=recipe.fingerprint,
+        text_fingerprint=plan.text_fingerprint,
+        recipe=generation.recipe,
         position=passage.chunk.position,
         heading_path=list(passage.chunk.heading_path),
         anchor=passage.anchor,
@@ -290,6 +315,7 @@ def _row(plan: Plan, passage: PlannedPassage, vectors: PassageVectors, recipe: R
 def _identity(row: Passage) -> tuple[object, ...]:
     return (
         row.revision,
+        row.text_fingerprint,
         row.position,
         tuple(row.heading_path),
         row.anchor,
@@ -301,7 +327,7 @@ def _identity(row: Passage) -> tuple[object, ...]:
     )
 
 
-def _publish(stored: Sequence[_Stored], recipe: Recipe, tally: _Tally) -> set[int]:
+def _publish(stored: Sequence[_Stored], generation: Generation, tally: _Tally) -> set[int]:
     """Tells the index, then marks the rows. Returns the ids of articles that changed meanwhile."""
     wanted: dict[CollectionKey, list[_Stored]] = {}
     for outcome in stored:
@@ -319,11 +345,11 @@ def _publish(stored: Sequence[_Stored], recipe: Recipe, tally: _Tally) -> set[in
                 if outcome.is_known and outcome.plan.key != key
                 for identity in outcome.ids
             ]
-            if key.recipe == recipe.fingerprint and (gone or left):
+            if key.recipe == generation.recipe and (gone or left):
                 store.delete(key, gone + left)
     moved = set()
     for outcome in stored:
-        if _mark(outcome.plan, recipe):
+        if _mark(outcome.plan, generation):
             tally.articles += 1
             tally.passages += len(outcome.ids)
         else:
@@ -333,21 +359,27 @@ def _publish(stored: Sequence[_Stored], recipe: Recipe, tally: _Tally) -> set[in
     return moved
 
 
-def _mark(plan: Plan, recipe: Recipe) -> bool:
-    """Without a history entry: nobody wrote anything. False where the article has changed by now."""
-    row = Article.objects.filter(pk=plan.article_id, content_fingerprint=plan.fingerprint)
-    done = row.exclude(indexed_fingerprint=plan.fingerprint, indexed_recipe=recipe.fingerprint).update(
-        indexed_fingerprint=plan.fingerprint,
-        indexed_recipe=recipe.fingerprint,
-        indexed_at=timezone.now() if plan.is_published else None,
-    )
-    return bool(done) or row.exists()
-
-
-def _fail(article_id: int, fingerprint: str, error: Exception, tally: _Tally) -> None:
-    tally.failed.append(article_id)
-    message = f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
-    Article.objects.filter(pk=article_id, content_fingerprint=fingerprint).update(index_error=message)
+def _mark(plan: Plan, generation: Generation) -> bool:
+    """Without a history entry: nobody wrote anything. False where article or generation are another by now."""
+    edition = plan.edition
+    with transaction.atomic():
+        if not edition.row().update(index_claimed_at=None) or not generations.written_to(generation).exists():
+            return False
+        # Answerable all the time, where only the generation is new, or nothing.
+        marks = IndexMark.objects.filter(
+            article_id=plan.article_id, fingerprint=edition.fingerprint, edition_at=edition.changed_at
+        )
+        since = marks.aggregate(since=Min("indexed_at"))["since"] or timezone.now()
+        IndexMark.objects.update_or_create(
+            article_id=plan.article_id,
+            recipe=generation.recipe,
+            defaults={
+                "fingerprint": edition.fingerprint,
+                "edition_at": edition.changed_at,
+                "indexed_at": since if plan.is_published else None,
+            },
+        )
+    return True
 
 
 def _ids_of(outcomes: Sequence[_Stored]) -> list[int]:

@@ -2,9 +2,12 @@
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
+_SET_ASIDE = "damaged."
 _COLLECTION_NAME = re.compile(
     r"passages\.(?P<audience>[a-z_]+)\.(?P<language>[a-z]{2})\.(?P<recipe>[0-9a-f]+)"
 )
@@ -17,18 +20,25 @@ class VectorStoreUnavailable(Exception):
         self,
         message: str,
         *,
+        reason: str = "it cannot be used, its log says why",
         connection_lost: bool = False,
         permanent: bool = False,
-        is_internal: bool = False,
+        is_damage: bool = False,
+        is_total: bool = False,
     ) -> None:
         super().__init__(message)
+        self.reason = reason  # for anybody's eyes: no address, no path
         self.connection_lost = connection_lost  # connecting anew may help at once
         self.permanent = permanent  # somebody has to change something first
-        self.is_internal = is_internal  # Chroma was reached and failed: its files may be damaged
+        self.is_damage = is_damage  # Chroma was reached and failed on its own files
+        self.is_total = is_total  # on those that all collections share
 
 
 class IndexFolderOwned(VectorStoreUnavailable):
     """Another process holds the index folder and cannot be connected to."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason="another process has its folder open")
 
 
 class CollectionGone(Exception):
@@ -45,10 +55,24 @@ class CollectionKey:
     def name(self) -> str:
         return f"passages.{self.audience}.{self.language}.{self.recipe}"
 
+    def name_aside(self, now: datetime) -> str:
+        """What the collection is called once it is kept for inspection only. No key has such a name."""
+        return f"{_SET_ASIDE}{stamp(now)}.{self.name}"
+
     @staticmethod
     def from_name(name: str) -> "CollectionKey | None":
         match = _COLLECTION_NAME.fullmatch(name)
         return CollectionKey(**match.groupdict()) if match else None
+
+
+def stamp(now: datetime) -> str:
+    """A moment as a part of a name; later ones sort behind."""
+    return now.astimezone(UTC).strftime("%Y%m%dT%H%M%S%f")
+
+
+def oldest_aside(names: Iterable[str], *, kept: int) -> list[str]:
+    """Those of the collections set aside that are too many, the newest `kept` being left out."""
+    return sorted(name for name in names if name.startswith(_SET_ASIDE))[:-kept]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from assistant.asking import Inquiry, decide
-from knowledge.embeddings import get_embedder
+from knowledge import generations
 from knowledge.filler import fill_up
 from knowledge.labelled import BadQuestionFile, LabelledQuestion, read_questions
 from knowledge.models import Passage
@@ -49,7 +49,7 @@ class Command(BaseCommand):
         for question in questions[:10]:
             _decide(question)
         parts: dict[str, list[float]] = {"embedding": [], "retrieval": [], "decision": []}
-        embedder = get_embedder()
+        embedder = generations.embedder_of(generations.in_service())
         for question in tqdm(questions * options["rounds"], disable=options["json"] or None, unit="q"):
             calls: dict[str, Callable[[], object]] = {
                 "embedding": partial(embedder.encode_question, question.text, language=question.language),

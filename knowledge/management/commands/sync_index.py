@@ -1,7 +1,7 @@
 """sync_index: brings the vector index to the database, or says where the two differ.
 
-Promise: the exit code is 0 only when every published article is answerable from the index; no article is
-changed.
+Promise: the exit code is 0 only when every published article is answerable from the index, and where something was
+to be done, only when the index is the one that the settings ask for; no article is changed.
 """
 
 import json
@@ -16,28 +16,33 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from tqdm import tqdm
 
-from knowledge.embeddings import EmbedderUnavailable, current_recipe
+from knowledge import generations
+from knowledge.embeddings import EmbedderUnavailable
 from knowledge.indexing import (
     DriftReport,
     RepairReport,
     SyncReport,
     check_index,
+    drop_unknown_collections,
     rebuild_index,
+    remove_retired,
     repair_index,
-    retire_generations,
     sync_stale,
 )
-from knowledge.models import Article
+from knowledge.models import Article, Generation
 from knowledge.vectors import VectorStoreUnavailable, get_store
 
 _SHOWN_FAILURES = 20
+_PATIENCE_SECONDS = 120.0  # with a repair that is under way
 
 _HELP = """\
 Bring the vector index to what the database says.
 
 Without options: splits and embeds articles that changed since they were indexed, gives the index what it
-lost, takes away what belongs nowhere, and removes what an earlier embedding model left behind. While `serve`
-runs, its process does the embedding and this command watches it. Running it twice changes nothing.
+lost, and takes away what belongs nowhere. Where the settings ask for another embedding model than the index was
+made with, builds the new one beside it, which takes its place when it is complete; an index that was replaced is
+removed ten minutes later (RETIRED_INDEX_SECONDS). While `serve` runs, its process does the embedding and this command
+watches it. Running it twice changes nothing.
 """
 _EPILOG = """\
 The vectors are kept in the database, so the folder of the index (DATA_DIR/index) may be deleted at any time:
@@ -60,11 +65,14 @@ class _Outcome:
     retired: tuple[str, ...] = ()
     check: DriftReport | None = None
     where: str = ""
+    building: Generation | None = None
+    is_unfinished: bool = False  # there was time to finish it
     error: str = ""
 
     @property
     def is_good(self) -> bool:
-        return not self.error and self.check is not None and self.check.is_clean
+        is_clean = self.check is not None and self.check.is_clean
+        return is_clean and not self.error and not self.is_unfinished
 
 
 class Command(BaseCommand):
@@ -100,6 +108,8 @@ class Command(BaseCommand):
                 self._sync(outcome, quiet=options["json"])
             outcome.check = check_index()
             outcome.where = get_store().where
+            outcome.building = generations.building()
+            outcome.is_unfinished = outcome.synced is not None and outcome.building is not None
         except (VectorStoreUnavailable, EmbedderUnavailable) as error:
             outcome.error = str(error)
         seconds = time.monotonic() - started
@@ -112,22 +122,27 @@ class Command(BaseCommand):
 
     def _sync(self, outcome: _Outcome, *, quiet: bool) -> None:
         with _bar(_("articles"), quiet=quiet) as bar:
-            outcome.synced = sync_stale(progress=_mover(bar))
-        outcome.repaired = repair_index()
-        outcome.retired = retire_generations()
+            try:
+                outcome.synced = sync_stale(progress=_mover(bar))
+            except VectorStoreUnavailable:
+                # Damaged files keep every edit out; of another outage the repair says the same.
+                repair_index(patience_seconds=_PATIENCE_SECONDS)
+                outcome.synced = sync_stale(progress=_mover(bar))
+        outcome.repaired = repair_index(patience_seconds=_PATIENCE_SECONDS)
+        outcome.retired = remove_retired() + drop_unknown_collections()
 
     def _rebuild(self, outcome: _Outcome, *, quiet: bool) -> None:
         with _bar(_("passages"), quiet=quiet) as bar:
             outcome.rebuilt_passages = rebuild_index(progress=_mover(bar))
 
     def _print_json(self, outcome: _Outcome, seconds: float) -> None:
-        recipe = current_recipe()
-        check = outcome.check
+        live, check = generations.live(), outcome.check
         shape = {
             "clean": outcome.is_good,
             "index": outcome.where or None,
-            "recipe": recipe.fingerprint,
-            "embedder": recipe.embedder,
+            "recipe": live.recipe if live else None,
+            "embedder": live.embedder if live else None,
+            "building": self._building_as_json(outcome.building),
             "synced": asdict(outcome.synced) if outcome.synced else None,
             "repaired": asdict(outcome.repaired) if outcome.repaired else None,
             "rebuilt_passages": outcome.rebuilt_passages,
@@ -137,6 +152,16 @@ class Command(BaseCommand):
             "seconds": round(seconds, 3),
         }
         self.stdout.write(json.dumps(shape, ensure_ascii=False, indent=2))
+
+    def _building_as_json(self, generation: Generation | None) -> dict[str, Any] | None:
+        if generation is None:
+            return None
+        return {
+            "recipe": generation.recipe,
+            "embedder": generation.embedder,
+            "articles": asdict(generations.progress_of(generation)),
+            "problem": generation.problem or None,
+        }
 
     def _print(self, outcome: _Outcome, seconds: float) -> None:
         if outcome.synced is not None:
@@ -156,6 +181,8 @@ class Command(BaseCommand):
             )
         if outcome.check is not None:
             self._print_check(outcome.check, outcome.where, seconds)
+        if outcome.building is not None:
+            self._print_building(outcome.building)
         if outcome.error:
             self.stderr.write(outcome.error)
 
@@ -194,19 +221,31 @@ class Command(BaseCommand):
         for label, value in rows:
             self.stdout.write(f"{label.ljust(width)}  {value}")
         if check.articles_failed:
-            self._print_failures(check.articles_failed)
+            self._print_failures(generations.live_recipe())
         if check.is_clean:
             self.stdout.write(_("Index and database agree (%(seconds).1f s).") % {"seconds": seconds})
         else:
             self.stderr.write(_("Index and database differ; `manage.py sync_index` repairs what it can."))
 
-    def _print_failures(self, count: int) -> None:
+    def _print_building(self, generation: Generation) -> None:
+        known = generations.progress_of(generation)
+        self.stdout.write(
+            _("A new index is being built with %(model)s: %(done)d of %(total)d articles.")
+            % {"model": generation.embedder, "done": known.done, "total": known.total}
+        )
+        if generation.problem:
+            self.stderr.write(_("It does not get on: %(problem)s") % {"problem": generation.problem})
+        if known.given_up:
+            self._print_failures(generation.recipe)
+
+    def _print_failures(self, recipe: str) -> None:
         self.stderr.write(_("Articles that cannot be indexed:"))
-        failed = Article.objects.stale(current_recipe().fingerprint).exclude(index_error="").order_by("pk")
+        failed = Article.objects.stale(recipe).exclude(index_error="").order_by("pk")
         for pk, error in failed.values_list("pk", "index_error")[:_SHOWN_FAILURES]:
             self.stderr.write(f"  {pk}: {error}")
-        if count > _SHOWN_FAILURES:
-            self.stderr.write(_("  … and %(hidden)d more") % {"hidden": count - _SHOWN_FAILURES})
+        hidden = failed.count() - _SHOWN_FAILURES
+        if hidden > 0:
+            self.stderr.write(_("  … and %(hidden)d more") % {"hidden": hidden})
 
 
 def _found(check: DriftReport) -> int:

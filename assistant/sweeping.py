@@ -1,0 +1,58 @@
+"""The sweep of mails and interrupted questions inside the web process of `serve`; with a broker, beat rings instead.
+
+It is a thread of its own: a mail server that does not answer holds up neither requests nor the index.
+"""
+
+import logging
+import threading
+import time
+
+from django.db import InterfaceError, OperationalError, close_old_connections
+
+from assistant import outbox
+from assistant.interrupted import settle_interrupted
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 2.0  # between two looks for mails; one look is one query that reads an index of the table
+_LONGEST_PAUSE_SECONDS = 30.0  # after failures
+_SETTLE_SECONDS = 15.0
+
+
+class Sweeper(threading.Thread):
+    def __init__(self) -> None:
+        super().__init__(name="outbox", daemon=True)
+        self._stopped = threading.Event()
+        self._bell = threading.Event()
+        self._failures = 0
+        self._settle_due = 0.0
+
+    def stop(self, timeout_seconds: float) -> None:
+        self._stopped.set()
+        self._bell.set()
+        self.join(timeout_seconds)
+
+    def run(self) -> None:
+        with outbox.rings(self._bell):
+            while not self._stopped.is_set():
+                self._bell.clear()
+                try:
+                    self._sweep()
+                    self._failures = 0
+                except (OperationalError, InterfaceError) as error:
+                    self._failures += 1
+                    log.warning("Sweep: %s", error)
+                except Exception:
+                    # A thread that died silently would leave every later mail unsent.
+                    self._failures += 1
+                    log.exception("Sweep failed")
+                finally:
+                    close_old_connections()
+                self._bell.wait(min(_LOOK_SECONDS * 2.0**self._failures, _LONGEST_PAUSE_SECONDS))
+
+    def _sweep(self) -> None:
+        outbox.send_due()
+        now = time.monotonic()
+        if now >= self._settle_due:
+            self._settle_due = now + _SETTLE_SECONDS
+            settle_interrupted()
