@@ -12,6 +12,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from knowledge import ownership
@@ -300,6 +301,18 @@ def test_of_a_server_a_damaged_graph_is_set_aside_and_made_anew(server, name):
     assert check_index().is_clean
     assert numbers_found() == list(QUESTIONS)
     assert [one for one in names_of_collections() if one.startswith("damaged.")]
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1])
+def test_a_few_that_no_query_finds_are_no_damage_and_many_are(server, share):
+    """A graph of many vectors, new and whole, leads to some of them from nowhere."""
+    ids = sorted(get_store().ids(key()))[: int(PASSAGES * share)]
+    elsewhere = np.stack([vector_number(PASSAGES + number) for number in range(len(ids))])
+    get_store().upsert(key(), ids, elsewhere)
+    is_damage = share > drift._UNREACHABLE_SHARE
+    assert check_index().is_clean is not is_damage
+    assert repair_index().rebuilt == ((key().name,) if is_damage else ())
+    assert check_index().is_clean
 
 
 def test_as_many_damaged_collections_are_kept_as_are_worth_a_look(server):
