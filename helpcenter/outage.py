@@ -7,6 +7,7 @@ It answers from `handler500`, and not from a middleware: Django turns what fails
 that cannot be saved) into a response before any other middleware could see it. The handler sees all of it.
 """
 
+import uuid
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -64,20 +65,25 @@ def outage_response(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, language: str) -> HttpResponse:
-    typed = _typed(request)
+    typed = typed_fields(request)
     values = {
         "language": language,
         "static_url": settings.STATIC_URL,
         "home": f"/{language}/",
+        "contact": f"/{language}/contact/",
+        "contact_email": settings.CONTACT_EMAIL,
+        "contact_phone": settings.CONTACT_PHONE,
         "address": request.get_full_path(),
         "typed": typed,
-        "csrf_token": get_token(request) if typed else "",
+        "key": uuid.uuid4().hex,
+        "csrf_token": get_token(request),
     }
     page = loader.get_template("503.html").render(values)
     return HttpResponse(page, status=Unavailable.status_code)
 
 
-def _typed(request: HttpRequest) -> list[Typed]:
+def typed_fields(request: HttpRequest) -> list[Typed]:
+    """What was posted, to be shown in a form and sent again; nothing where a password is among it."""
     if request.method != "POST" or any("password" in name for name in request.POST):
         return []
     return [
