@@ -30,6 +30,7 @@ _LABELS: dict[str, str | Promise] = {
     "contact_name": _("Name"),
     "comment": _("Your comment"),
 }
+_MESSAGES = frozenset(["detail", "body"])  # fields of a message to people
 _LONG_LINE = 60  # characters
 
 
@@ -75,6 +76,7 @@ def _page(request: HttpRequest, language: str) -> HttpResponse:
         "contact_phone": settings.CONTACT_PHONE,
         "address": request.get_full_path(),
         "typed": typed,
+        "offers_form": not any(field.name in _MESSAGES for field in typed),  # it is the one shown already
         "key": uuid.uuid4().hex,
         "csrf_token": get_token(request),
     }
