@@ -19,6 +19,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from assistant.api.errors import RETRY_AFTER_SECONDS, Unavailable, error_body
+from knowledge import site
 
 _LABELS: dict[str, str | Promise] = {
     "text": _("Your question"),
@@ -47,6 +48,7 @@ def is_outage(error: BaseException | None) -> bool:
 
 
 def outage_response(request: HttpRequest) -> HttpResponse:
+    site.use_last_known()
     language = translation.get_language_from_path(request.path_info) or translation.get_language_from_request(
         request
     )
