@@ -73,7 +73,7 @@ bench: $(VENV)/runtime  ## what one warm question costs at 5 000 and 20 000 pass
 BENCH_PORT ?= 8765
 
 bench-index: export DATA_DIR := var/bench-index
-bench-index: export API_RATE_QUESTIONS := off
+bench-index: export ABUSE_PROTECTION := 0
 bench-index: $(VENV)/runtime  ## from publishing to answerable, a rebuild, the index deleted under load; on SQLite
 	@rm -rf $$DATA_DIR
 	@$(MANAGE) migrate --verbosity 0

@@ -109,6 +109,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "helpcenter.middleware.PolicyMiddleware",
+    "assistant.abuse.middleware.flood_guard",  # before anything that costs
     "helpcenter.middleware.SiteMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -118,6 +119,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
+    "assistant.abuse.middleware.AbuseMiddleware",  # knows the account and the language, runs before the view
 ]
 ROOT_URLCONF = "helpcenter.urls"
 WSGI_APPLICATION = "helpcenter.wsgi.application"
@@ -254,6 +256,11 @@ CELERY_BEAT_SCHEDULE = {  # seconds; a wake-up that nobody took by then is not w
     "compare-index": {"task": "knowledge.compare_index", "schedule": 10.0, "options": {"expires": 10.0}},
     "repair-index": {"task": "knowledge.repair_index", "schedule": 60.0, "options": {"expires": 60.0}},
     "send-mail": {"task": "assistant.send_due_mail", "schedule": 30.0, "options": {"expires": 30.0}},
+    "forget-budgets": {
+        "task": "assistant.forget_full_budgets",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
     "settle": {"task": "assistant.settle_interrupted", "schedule": 30.0, "options": {"expires": 30.0}},
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
@@ -272,18 +279,46 @@ if EMAIL_BACKEND.endswith("filebased.EmailBackend"):  # type: ignore[name-define
 EMAIL_TIMEOUT = _read("int", "EMAIL_TIMEOUT", 10, validate=validate.Range(min=1))  # seconds
 DEFAULT_FROM_EMAIL = _read("str", "DEFAULT_FROM_EMAIL", "help@localhost")
 
-# --- API --------------------------------------------------------------------------------------------
+# --- abuse: what one client, and all of them together, may ask for (assistant.abuse) ------------------
+ABUSE_PROTECTION = _read("bool", "ABUSE_PROTECTION", True)  # off: nothing below limits anybody (load tests)
 _rate = validate.Regexp(
-    r"([1-9]\d{0,8}/(s|sec|m|min|h|hour|d|day)|off)\Z",
-    error="Allowed: a number and a period, such as 60/min or 1000/day, or off.",
+    r"([1-9]\d{0,8}/([1-9]\d{0,4})?(s|sec|m|min|h|hour|d|day)|off)\Z",
+    error="Allowed: a number and a period, such as 20/min, 100/10s or 1000/day, or off.",
 )
-# Requests for each address or signed-in account; counted in each web process on its own.
-_API_RATES = {
-    "questions": _read("str", "API_RATE_QUESTIONS", "60/min", validate=_rate),
-    "search": _read("str", "API_RATE_SEARCH", "120/min", validate=_rate),
-    "feedback": _read("str", "API_RATE_FEEDBACK", "60/min", validate=_rate),
-    "tickets": _read("str", "API_RATE_TICKETS", "30/min", validate=_rate),
+BUDGETS = {  # a client's and the site's; pages, widget and API count together, in all processes
+    "questions": (
+        _read("str", "BUDGET_QUESTIONS", "20/min", validate=_rate),
+        _read("str", "SITE_BUDGET_QUESTIONS", "600/min", validate=_rate),
+    ),
+    "search": (  # suggestions while typing, too
+        _read("str", "BUDGET_SEARCH", "120/min", validate=_rate),
+        _read("str", "SITE_BUDGET_SEARCH", "6000/min", validate=_rate),
+    ),
+    "feedback": (
+        _read("str", "BUDGET_FEEDBACK", "30/min", validate=_rate),
+        _read("str", "SITE_BUDGET_FEEDBACK", "600/min", validate=_rate),
+    ),
+    "tickets": (
+        _read("str", "BUDGET_TICKETS", "20/hour", validate=_rate),
+        _read("str", "SITE_BUDGET_TICKETS", "120/min", validate=_rate),
+    ),
+    # A budget of the site would let anybody lock out everybody.
+    "sign_in": (
+        _read("str", "BUDGET_SIGN_IN", "20/10min", validate=_rate),
+        _read("str", "SITE_BUDGET_SIGN_IN", "off", validate=_rate),
+    ),
 }
+# All requests but static files, counted in each process: 10 a second, with room for a burst.
+BUDGET_REQUESTS = _read("str", "BUDGET_REQUESTS", "100/10s", validate=_rate)
+# Of one client, in each process. Its threads (8 as shipped) are there for the others as well.
+QUESTIONS_AT_ONCE = _read("int", "QUESTIONS_AT_ONCE", 3, validate=validate.Range(min=1))
+# How many proxies in front add to X-Forwarded-For. With 0 that header, which anybody sends, is not read. With HTTPS
+# there is one: somebody ends the encryption.
+NUM_PROXIES = _read("int", "NUM_PROXIES", int(HTTPS), validate=validate.Range(min=0))
+# Seconds within which nobody has read and filled in a form; 0 switches this and the honeypot off.
+FORM_SECONDS = _read("float", "FORM_SECONDS", 2.0, validate=validate.Range(min=0, max=60))
+
+# --- API --------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
@@ -293,9 +328,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
     "PAGE_SIZE": 50,
     "EXCEPTION_HANDLER": "assistant.api.errors.handle",
-    "DEFAULT_THROTTLE_RATES": {scope: None if rate == "off" else rate for scope, rate in _API_RATES.items()},
-    # How many proxies in front add to X-Forwarded-For. With 0 that header, which anybody sends, is not read.
-    "NUM_PROXIES": _read("int", "NUM_PROXIES", 0, validate=validate.Range(min=0)),
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Help center API",

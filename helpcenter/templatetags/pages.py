@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.urls import reverse, translate_url
 from django.utils.translation import get_language, override
 
+from assistant.abuse.forms import FormMarks, form_marks
 from assistant.models import MAX_QUESTION_LENGTH
 
 register = template.Library()
@@ -66,3 +67,9 @@ def _counterpart(path: str, language: str) -> str:
         return translated
     with override(language):  # a page that does not exist, or has no language: its home page instead
         return reverse("home")
+
+
+@register.inclusion_tag("_form_guard.html")
+def form_guard() -> dict[str, FormMarks]:
+    """Belongs into every form that `assistant.abuse.routes` names in GUARDED_FORMS."""
+    return {"marks": form_marks()}

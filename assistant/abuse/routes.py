@@ -1,0 +1,48 @@
+"""Which address spends from which budget. What is not here costs little and changes nothing for others.
+
+A test walks through every public address and fails where one that takes a POST stands in neither list.
+"""
+
+from enum import StrEnum
+
+from django.http import HttpRequest
+
+
+class Scope(StrEnum):
+    QUESTIONS = "questions"
+    SEARCH = "search"
+    FEEDBACK = "feedback"
+    TICKETS = "tickets"
+    SIGN_IN = "sign_in"
+
+
+POSTS = {
+    "ask": Scope.QUESTIONS,
+    "api-questions": Scope.QUESTIONS,
+    "feedback": Scope.FEEDBACK,
+    "api-feedback": Scope.FEEDBACK,
+    "contact": Scope.TICKETS,
+    "new_ticket": Scope.TICKETS,
+    "ticket_reply": Scope.TICKETS,
+    "api-tickets": Scope.TICKETS,
+    "login": Scope.SIGN_IN,
+    "admin:login": Scope.SIGN_IN,
+}
+SEARCHES = frozenset({"search", "api-articles"})  # by GET; a search costs a look into the index
+
+# Forms that people fill in: looked at for signs of a program (`forms`).
+GUARDED_FORMS = frozenset({"new_ticket", "contact", "ticket_reply", "feedback"})
+
+FREE_POSTS = frozenset({"set_language", "logout"})
+
+
+def scope_of(request: HttpRequest) -> Scope | None:
+    match = request.resolver_match
+    name = match.view_name if match is not None else ""
+    if request.method == "POST":
+        if name == "ask" and request.POST.get("action") == "search":
+            return None  # it only leads to the search, which is counted
+        return POSTS.get(name)
+    if request.method == "GET" and name in SEARCHES and request.GET.get("q"):
+        return Scope.SEARCH
+    return None
