@@ -9,7 +9,7 @@ PORT ?= 8000
 DEMO_DIR ?= var/demo
 XDIST ?= -n auto --dist loadgroup
 
-.PHONY: demo test test-services check serve lock messages bench bench-index bench-services chaos quality fusion signals fit clean
+.PHONY: demo test test-services check serve lock messages bench bench-index bench-services bench-abuse chaos quality fusion signals fit clean
 
 $(VENV)/runtime: requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -84,6 +84,16 @@ bench-index: $(VENV)/runtime  ## from publishing to answerable, a rebuild, the i
 	  $(MANAGE) benchmark_index --publishes 200; \
 	  $(MANAGE) benchmark_index --deletions 3 --site http://localhost:$(BENCH_PORT)
 	@$(MANAGE) benchmark_index --passages 20000 --rebuild
+
+bench-abuse: export DATA_DIR := var/bench-abuse
+bench-abuse: export NUM_PROXIES := 1
+bench-abuse: $(VENV)/runtime  ## one client sends 200 requests a second: what its neighbours notice; loopback only
+	@rm -rf $$DATA_DIR
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) import_articles knowledge/demo --publish --source demo
+	@set -e; $(MANAGE) serve --port $(BENCH_PORT) & trap "kill $$!; wait" EXIT; \
+	  until curl -fs http://127.0.0.1:$(BENCH_PORT)/readyz >/dev/null; do sleep 1; done; \
+	  $(MANAGE) benchmark_abuse --site http://127.0.0.1:$(BENCH_PORT)
 
 # An empty database of its own, such as `createdb helpcenter_bench` makes, and a Redis database that nobody else uses.
 BENCH_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/helpcenter_bench

@@ -5,11 +5,11 @@
 what to do with a ticket.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from assistant.confidence import Confidence, assess
-from assistant.models import TicketReason
+from assistant.models import Stage, TicketReason
 from assistant.writers import Draft, WriterUnavailable, get_writer
 from knowledge.models import Language, Reader
 from knowledge.retrieval import Retrieval, RetrievedPassage, retrieve
@@ -41,12 +41,20 @@ class Decision:
         return self.retrieval.passages
 
 
-def decide(inquiry: Inquiry) -> Decision:
+def nobody_waits(stage: Stage) -> None:  # noqa: ARG001
+    pass
+
+
+def decide(inquiry: Inquiry, *, on_stage: Callable[[Stage], None] = nobody_waits) -> Decision:
+    """`on_stage` hears what is being done, for whoever waits; it changes nothing."""
+    on_stage(Stage.SEARCHING)
     retrieval, confidence = _best_retrieval(inquiry)
+    on_stage(Stage.CHECKING)
     if not retrieval.passages:
         return Decision(retrieval, confidence, reason=TicketReason.NO_PASSAGES)
     if not confidence.is_sufficient:
         return Decision(retrieval, confidence, reason=TicketReason.LOW_CONFIDENCE)
+    on_stage(Stage.WRITING)
     try:
         draft = get_writer().write(retrieval)
     except WriterUnavailable:

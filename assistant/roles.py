@@ -30,6 +30,10 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "assistant.change_ticket",
         "assistant.view_ticketmessage",
         "assistant.add_ticketmessage",
+        "assistant.view_escalationphrase",
+        "assistant.add_escalationphrase",
+        "assistant.change_escalationphrase",
+        "assistant.delete_escalationphrase",
     ),
 }
 

@@ -166,7 +166,7 @@ elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
     _options = DATABASES["default"].setdefault("OPTIONS", {})
     _options["pool"] = {
         "min_size": 0,
-        "max_size": 12,  # for 8 requests, the sweeps and /readyz
+        "max_size": 16,  # for 8 requests, 3 questions decided beside them, the sweeps and /readyz
         "timeout": 5,  # seconds that a request waits for one
         # Seconds after which the pool gives up on a connection and the next request tries a new one. Its own five
         # minutes come with ever longer pauses: after an outage of 75 s it was 37 s until the first answer.

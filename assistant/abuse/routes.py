@@ -24,6 +24,8 @@ POSTS = {
     "contact": Scope.TICKETS,
     "new_ticket": Scope.TICKETS,
     "ticket_reply": Scope.TICKETS,
+    "ticket_close": Scope.TICKETS,
+    "ticket_reopen": Scope.TICKETS,
     "api-tickets": Scope.TICKETS,
     "login": Scope.SIGN_IN,
     "admin:login": Scope.SIGN_IN,
@@ -33,7 +35,8 @@ SEARCHES = frozenset({"search", "api-articles"})  # by GET; a search costs a loo
 # Forms that people fill in: looked at for signs of a program (`forms`).
 GUARDED_FORMS = frozenset({"new_ticket", "contact", "ticket_reply", "feedback"})
 
-FREE_POSTS = frozenset({"set_language", "logout"})
+# "finish" decides a question that was counted when it was asked.
+FREE_POSTS = frozenset({"set_language", "logout", "finish"})
 
 
 def scope_of(request: HttpRequest) -> Scope | None:
