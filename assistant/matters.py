@@ -147,9 +147,7 @@ def _sentences(text: str, language: str) -> list[list[_Word]]:
     return sentences
 
 
-def _stands(
-    compiled: _Compiled, sentence: list[_Word], sentences: list[list[_Word]], language: str
-) -> bool:
+def _stands(compiled: _Compiled, sentence: list[_Word], sentences: list[list[_Word]], language: str) -> bool:
     for start, end in _places(compiled.steps, sentence):
         phrase = compiled.phrase
         if phrase.only_alone and not _is_alone(sentence[start:end], sentences):
@@ -192,7 +190,9 @@ def _is_alone(place: list[_Word], sentences: list[list[_Word]]) -> bool:
 def _is_negated(sentence: list[_Word], start: int, end: int, language: str) -> bool:
     negators, able = _NEGATORS[Language(language)], _ABLE[Language(language)]
     first, last = sentence[start].clause, sentence[end - 1].clause
-    before = [word.text for word in sentence[max(0, start - _NEGATION_REACHES) : start] if word.clause == first]
+    before = [
+        word.text for word in sentence[max(0, start - _NEGATION_REACHES) : start] if word.clause == first
+    ]
     if any(word in negators for word in before):
         earlier = _texts(word for word in sentence[:start] if word.clause == first)
         return able.isdisjoint(earlier)

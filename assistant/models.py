@@ -391,9 +391,7 @@ class EscalationPhrase(models.Model):
                 name="escalation_phrase_once",
                 violation_error_message=_("This phrase is already on the list."),
             ),
-            models.CheckConstraint(
-                condition=Q(matter__in=Matter.values), name="escalation_matter_is_known"
-            ),
+            models.CheckConstraint(condition=Q(matter__in=Matter.values), name="escalation_matter_is_known"),
         ]
 
     def __str__(self) -> str:

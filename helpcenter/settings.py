@@ -68,6 +68,10 @@ if HTTPS:
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "helpcenter.views.csrf_failure"
+# Of people, for pages that have to do without the database: the only way to them while it is away.
+CONTACT_EMAIL = _read("str", "CONTACT_EMAIL", "")
+CONTACT_PHONE = _read("str", "CONTACT_PHONE", "")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes; a question has 2 000 characters
 
 INSTALLED_APPS = [

@@ -43,6 +43,8 @@ def refusal_page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
             "address": request.get_full_path(),
             "is_post": request.method == "POST",
             "typed": typed,
+            "contact_email": settings.CONTACT_EMAIL,
+            "contact_phone": settings.CONTACT_PHONE,
             "ticket_form": _ticket_form(request) if refusal.scope != Scope.TICKETS else None,
         }
         response = render(request, "429.html", context, status=TOO_MANY_REQUESTS)
