@@ -18,6 +18,7 @@ from django.utils import translation
 
 from assistant.api.errors import RETRY_AFTER_SECONDS, Unavailable, error_body
 from assistant.typed import typed_fields
+from knowledge import site
 
 
 def is_outage(error: BaseException | None) -> bool:
@@ -25,6 +26,7 @@ def is_outage(error: BaseException | None) -> bool:
 
 
 def outage_response(request: HttpRequest) -> HttpResponse:
+    site.use_last_known()
     language = translation.get_language_from_path(request.path_info) or translation.get_language_from_request(
         request
     )

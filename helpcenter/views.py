@@ -5,8 +5,10 @@ processor: it has to work when they are what failed.
 """
 
 import sys
+from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.views import LoginView
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
 from django.shortcuts import render
@@ -22,6 +24,13 @@ from helpcenter.readiness import readiness
 _CUSTOMERS_FORMS = frozenset(
     ["ask", "finish", "feedback", "contact", "new_ticket", "ticket_reply", "ticket_close", "ticket_reopen"]
 )
+
+
+class SignInView(LoginView):
+    def get_context_data(self, **values: Any) -> dict[str, Any]:
+        context = super().get_context_data(**values)
+        del context["site_name"], context["site"]  # Django's guess from the Host header
+        return context
 
 
 @require_safe

@@ -16,9 +16,9 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from knowledge.embeddings import (
+    Embedder,
     EmbedderUnavailable,
     Recipe,
-    SentenceTransformerEmbeddings,
     current_recipe,
     get_embedder,
     recipe_of,
@@ -60,7 +60,7 @@ def building() -> Generation | None:
     return Generation.objects.filter(state=GenerationState.BUILDING).first()
 
 
-def embedder_of(generation: Generation) -> SentenceTransformerEmbeddings:
+def embedder_of(generation: Generation) -> Embedder:
     """The model that made its vectors. Raises EmbedderUnavailable."""
     trouble = trouble_of(generation)
     if trouble:

@@ -20,6 +20,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from knowledge import site, votes  # noqa: F401 - their tables belong to this application
+
 _TEXT_DIGITS = 32  # of a content fingerprint, for title, text and language; the rest is for visibility
 
 # Whoever reads: an account, nobody in particular, or no request at all.
@@ -153,6 +155,20 @@ class Article(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("last change"), auto_now=True)
     published_at = models.DateTimeField(_("published"), null=True, blank=True, editable=False)
+    reviewed_at = models.DateField(
+        _("last reviewed"),
+        null=True,
+        blank=True,
+        help_text=_("When somebody last checked that it is still right."),
+    )
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("reviewed by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
 
     revision = models.PositiveIntegerField(_("revision"), default=0, editable=False)
     content_fingerprint = models.CharField(max_length=64, editable=False)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 
-from knowledge.embeddings import EmbedderUnavailable, current_recipe, load_embedder
+from knowledge.embeddings import EmbedderUnavailable, current_recipe, english_folder, load_embedder
 from tests.toy_german import write_toy_pairs
 
 ENGLISH = [
@@ -33,7 +33,7 @@ def both(folder):
 
 
 def test_english_vectors_are_those_of_the_english_model_to_the_last_bit(both):
-    english_alone = load_embedder("minilm")
+    english_alone = load_embedder(str(english_folder()))
     wanted = english_alone.encode_passages(ENGLISH)
     assert np.array_equal(both.encode_passages(ENGLISH, language="en"), wanted)
     assert np.array_equal(both.encode_passages(ENGLISH), wanted), "told by the words"
@@ -74,12 +74,12 @@ def test_the_language_said_decides_and_not_the_words(both):
     ],
 )
 def test_spellings_of_the_same_are_the_same_pieces(both, one, other):
-    tokenizer = both._model[0].german_tokenizer
+    tokenizer = both.encoder.model[0].german_tokenizer
     assert tokenizer.encode(one).ids == tokenizer.encode(other).ids
 
 
 def test_a_slash_between_words_is_no_gender_sign(both):
-    assert "/" in both._model[0].german_tokenizer.encode("und/in der").tokens
+    assert "/" in both.encoder.model[0].german_tokenizer.encode("und/in der").tokens
 
 
 def test_long_texts_are_cut_and_counted_in_full(both):

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('assistant', '0003_mail_leaves_the_ticket'),
+        ('assistant', '0005_e_conversations'),
     ]
 
     operations = [
