@@ -98,7 +98,7 @@ def _is_for_a_program(request: HttpRequest) -> bool:
 def _reason(refusal: Refusal) -> str:
     rate = refusal.rate
     if rate is None:
-        return _("Several of your questions are being answered at this moment.")
+        return _("Several of your requests are being worked on at this moment.")
     if refusal.is_site_wide:
         return _("Very many people need something from us at this moment.")
     values = {"count": rate.amount, "period": _period(rate)}
