@@ -35,26 +35,31 @@ _HEARD_EVEN_WHEN_NEGATED = frozenset([Matter.SELF_HARM, Matter.DANGER])
 
 _SENTENCE_END = re.compile(r"[!?;\n]+|\.(?=\s+\D|\s*$)")
 _CLAUSE_END = re.compile(r",|\s[–-]\s|[()]")
+
+
+def _folded(words_of_a_list: str) -> frozenset[str]:
+    return frozenset(words_of_a_list.split())
+
+
 _NEGATORS = {
-    Language.GERMAN: frozenset(
-        "nicht kein keine keinen keinem keiner keinerlei ohne nie niemals statt anstatt weder".split()
+    Language.GERMAN: _folded(
+        "nicht kein keine keinen keinem keiner keinerlei ohne nie niemals statt anstatt weder"
     ),
-    Language.ENGLISH: frozenset(
-        "not no dont doesnt didnt wont wouldnt isnt without never neither nor instead rather than".split()
-    )
-    - {"rather"},
+    Language.ENGLISH: _folded(
+        "not no dont doesnt didnt wont wouldnt isnt without never neither nor instead than"
+    ),
 }
 # "Why can I not talk to anybody" asks for a person, "I do not want to talk to anybody" does not.
 _ABLE = {
-    Language.GERMAN: frozenset("kann können könnte konnte kannst warum wieso weshalb darf".split()),
-    Language.ENGLISH: frozenset("can could cant couldnt cannot able unable why".split()),
+    Language.GERMAN: _folded("kann können könnte konnte kannst warum wieso weshalb darf"),
+    Language.ENGLISH: _folded("can could cant couldnt cannot able unable why"),
 }
 _NEGATION_REACHES = 3  # words in front of the phrase
 _NEGATION_FOLLOWS = 3  # words behind it, in German: "einen Anwalt brauche ich nicht"
 # Said beside a request, they are no part of it.
-_COURTESIES = frozenset(
-    "bitte danke hallo hi hey guten tag morgen abend moin servus ich ein eine einen einem einer den der die das mit zu an"
-    " please thanks thank you hello good morning i a an the with to my".split()
+_COURTESIES = _folded(
+    "bitte danke hallo hi hey guten tag morgen abend moin servus ich ein eine einen einem einer den der die das mit"
+    " zu an please thanks thank you hello good morning i a the with to my"
 )
 
 

@@ -355,6 +355,10 @@ class Ticket(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("ticket", kwargs={"token": self.token})
 
+    @property
+    def takes_replies(self) -> bool:
+        return self.status in (TicketStatus.OPEN, TicketStatus.PENDING, TicketStatus.SOLVED)
+
 
 class EscalationPhrase(models.Model):
     """Words that take a question to a person at once. How they are read is `assistant.matters`' business."""

@@ -196,7 +196,7 @@ def test_a_page_that_waits_says_so_and_works_without_a_script(client):
     html = _thread(client, asked).content.decode()
     assert "We are looking for the answer" in html
     assert '<li data-stage="checking" class="is-now" aria-current="step">' in html
-    assert '<noscript><meta http-equiv="refresh"' in html
+    assert "Show the answer" in html
     assert "Talk to a person" in html
     response = client.post(f"/en/answers/{asked.public_id}/finish/", follow=True)
     assert Question.objects.get().status != QuestionStatus.RECEIVED
