@@ -143,7 +143,8 @@ def _shown(question: Question, answer: Answer, reader: Reader) -> Shown:
 def _as_text(answer: Answer, sources: list[Source]) -> str:
     lines = [plain_text(answer.text), ""]
     lines += [
-        f"[{source.number}] {source.title}: {settings.SITE_URL}{source.url.partition('?')[0]}" for source in sources
+        f"[{source.number}] {source.title}: {settings.SITE_URL}{source.url.partition('?')[0]}"
+        for source in sources
     ]
     return "\n".join(lines)
 

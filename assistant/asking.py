@@ -41,7 +41,7 @@ class Decision:
         return self.retrieval.passages
 
 
-def nobody_waits(stage: Stage) -> None:  # noqa: ARG001
+def nobody_waits(stage: Stage) -> None:
     pass
 
 

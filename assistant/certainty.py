@@ -57,10 +57,15 @@ def _reasons(signals: dict[str, float]) -> list[Reason]:
     found = []
     if (coverage := signals.get("coverage")) is not None:
         if coverage >= _MOST:
-            found.append(Reason(_("Most of the words that matter in the question stand in the passage quoted."), True))
+            found.append(
+                Reason(_("Most of the words that matter in the question stand in the passage quoted."), True)
+            )
         elif coverage >= _HALF:
             found.append(
-                Reason(_("About half of the words that matter in the question stand in the passage quoted."), None)
+                Reason(
+                    _("About half of the words that matter in the question stand in the passage quoted."),
+                    None,
+                )
             )
         else:
             found.append(Reason(_("The passage quoted uses other words than the question."), False))

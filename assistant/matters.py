@@ -35,26 +35,31 @@ _HEARD_EVEN_WHEN_NEGATED = frozenset([Matter.SELF_HARM, Matter.DANGER])
 
 _SENTENCE_END = re.compile(r"[!?;\n]+|\.(?=\s+\D|\s*$)")
 _CLAUSE_END = re.compile(r",|\s[–-]\s|[()]")
+
+
+def _folded(words_of_a_list: str) -> frozenset[str]:
+    return frozenset(words_of_a_list.split())
+
+
 _NEGATORS = {
-    Language.GERMAN: frozenset(
-        "nicht kein keine keinen keinem keiner keinerlei ohne nie niemals statt anstatt weder".split()
+    Language.GERMAN: _folded(
+        "nicht kein keine keinen keinem keiner keinerlei ohne nie niemals statt anstatt weder"
     ),
-    Language.ENGLISH: frozenset(
-        "not no dont doesnt didnt wont wouldnt isnt without never neither nor instead rather than".split()
-    )
-    - {"rather"},
+    Language.ENGLISH: _folded(
+        "not no dont doesnt didnt wont wouldnt isnt without never neither nor instead than"
+    ),
 }
 # "Why can I not talk to anybody" asks for a person, "I do not want to talk to anybody" does not.
 _ABLE = {
-    Language.GERMAN: frozenset("kann können könnte konnte kannst warum wieso weshalb darf".split()),
-    Language.ENGLISH: frozenset("can could cant couldnt cannot able unable why".split()),
+    Language.GERMAN: _folded("kann können könnte konnte kannst warum wieso weshalb darf"),
+    Language.ENGLISH: _folded("can could cant couldnt cannot able unable why"),
 }
 _NEGATION_REACHES = 3  # words in front of the phrase
 _NEGATION_FOLLOWS = 3  # words behind it, in German: "einen Anwalt brauche ich nicht"
 # Said beside a request, they are no part of it.
-_COURTESIES = frozenset(
-    "bitte danke hallo hi hey guten tag morgen abend moin servus ich ein eine einen einem einer den der die das mit zu an"
-    " please thanks thank you hello good morning i a an the with to my".split()
+_COURTESIES = _folded(
+    "bitte danke hallo hi hey guten tag morgen abend moin servus ich ein eine einen einem einer den der die das mit"
+    " zu an please thanks thank you hello good morning i a the with to my"
 )
 
 
@@ -147,9 +152,7 @@ def _sentences(text: str, language: str) -> list[list[_Word]]:
     return sentences
 
 
-def _stands(
-    compiled: _Compiled, sentence: list[_Word], sentences: list[list[_Word]], language: str
-) -> bool:
+def _stands(compiled: _Compiled, sentence: list[_Word], sentences: list[list[_Word]], language: str) -> bool:
     for start, end in _places(compiled.steps, sentence):
         phrase = compiled.phrase
         if phrase.only_alone and not _is_alone(sentence[start:end], sentences):
@@ -192,7 +195,9 @@ def _is_alone(place: list[_Word], sentences: list[list[_Word]]) -> bool:
 def _is_negated(sentence: list[_Word], start: int, end: int, language: str) -> bool:
     negators, able = _NEGATORS[Language(language)], _ABLE[Language(language)]
     first, last = sentence[start].clause, sentence[end - 1].clause
-    before = [word.text for word in sentence[max(0, start - _NEGATION_REACHES) : start] if word.clause == first]
+    before = [
+        word.text for word in sentence[max(0, start - _NEGATION_REACHES) : start] if word.clause == first
+    ]
     if any(word in negators for word in before):
         earlier = _texts(word for word in sentence[:start] if word.clause == first)
         return able.isdisjoint(earlier)

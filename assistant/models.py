@@ -355,6 +355,10 @@ class Ticket(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("ticket", kwargs={"token": self.token})
 
+    @property
+    def takes_replies(self) -> bool:
+        return self.status in (TicketStatus.OPEN, TicketStatus.PENDING, TicketStatus.SOLVED)
+
 
 class EscalationPhrase(models.Model):
     """Words that take a question to a person at once. How they are read is `assistant.matters`' business."""
@@ -391,9 +395,7 @@ class EscalationPhrase(models.Model):
                 name="escalation_phrase_once",
                 violation_error_message=_("This phrase is already on the list."),
             ),
-            models.CheckConstraint(
-                condition=Q(matter__in=Matter.values), name="escalation_matter_is_known"
-            ),
+            models.CheckConstraint(condition=Q(matter__in=Matter.values), name="escalation_matter_is_known"),
         ]
 
     def __str__(self) -> str:

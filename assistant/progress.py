@@ -12,7 +12,7 @@ by `assistant.interrupted` where none comes.
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -82,7 +82,7 @@ def begin(question: Question) -> None:
         settle_question(question=question)
 
 
-def follow(question: Question, *, seconds: float = STREAM_SECONDS) -> Iterator[Event]:
+def follow(question: Question, *, seconds: float = STREAM_SECONDS) -> Generator[Event]:
     """What happens to the question, ending with SETTLED, SLOW or BUSY."""
     if not _listening.acquire(blocking=False):
         yield Event(Kind.SETTLED) if _is_settled(question) else Event(Kind.BUSY)
@@ -99,7 +99,7 @@ def stage_of(question: Question) -> str:
     return job.stage if job is not None else question.stage
 
 
-def _followed(question: Question, deadline: float) -> Iterator[Event]:
+def _followed(question: Question, deadline: float) -> Generator[Event]:
     told: Event | None = None
     beat_at = time.monotonic() + _BEAT_SECONDS
     while True:

@@ -60,7 +60,9 @@ def reply_time() -> ReplyTime | None:
         .values_list("completed_at", "replied_at")[:COUNTED]
     )
     waits = [
-        Wait(max((replied or now) - asked, timedelta()), replied is not None) for asked, replied in rows if asked
+        Wait(max((replied or now) - asked, timedelta()), replied is not None)
+        for asked, replied in rows
+        if asked
     ]
     return median_of(waits) if len(waits) >= ENOUGH else None
 

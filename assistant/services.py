@@ -253,6 +253,8 @@ def open_ticket(
                 request_hash=request_hash,
             )
         with transaction.atomic():
+            if question is not None:
+                claim_undecided(question)  # whoever still looks for an answer comes too late
             ticket = Ticket.objects.create(
                 **values,
                 question=question,

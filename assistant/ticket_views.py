@@ -90,7 +90,7 @@ def ticket(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def ticket_reply(request: HttpRequest, token: str) -> HttpResponse:
     found = get_object_or_404(Ticket, token=token)
-    if request.method != "POST" or not _takes_replies(found):
+    if request.method != "POST" or not found.takes_replies:
         return redirect(found)
     form = ReplyForm(request.POST)
     if form.is_valid():
@@ -109,7 +109,7 @@ def ticket_reply(request: HttpRequest, token: str) -> HttpResponse:
 def ticket_close(request: HttpRequest, token: str) -> HttpResponse:
     """The customer needs no more help. It can be taken up again, so nothing is asked twice."""
     found = get_object_or_404(Ticket, token=token)
-    if request.method == "POST" and _takes_replies(found) and desk.solve_ticket(ticket=found):
+    if request.method == "POST" and found.takes_replies and desk.solve_ticket(ticket=found):
         messages.success(request, _("Good to hear. The request is closed; you can take it up again below."))
     return redirect(found)
 
@@ -172,7 +172,7 @@ def _render_ticket(
         "thread": found.messages.filter(is_internal=False),
         "turns": _sent_along(request, found.question),
         "masked_email": _masked(found.contact_email),
-        "takes_replies": _takes_replies(found),
+        "takes_replies": found.takes_replies,
         "reply_time": reply_time() if found.status == TicketStatus.OPEN else None,
         "form": form,
         "alternates": alternates("ticket", {"token": found.token}),
@@ -191,10 +191,6 @@ def _sent_along(request: HttpRequest, question: Question | None) -> list[AnswerP
 def _to_new_ticket(request: HttpRequest, found: Ticket) -> HttpResponse:
     messages.success(request, _("Thank you, your request has reached us."))
     return redirect(found)
-
-
-def _takes_replies(found: Ticket) -> bool:
-    return found.status in (TicketStatus.OPEN, TicketStatus.PENDING, TicketStatus.SOLVED)
 
 
 def _masked(email: str) -> str:

@@ -7,6 +7,8 @@ It answers from `handler500`, and not from a middleware: Django turns what fails
 that cannot be saved) into a response before any other middleware could see it. The handler sees all of it.
 """
 
+import uuid
+
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -47,9 +49,13 @@ def _page(request: HttpRequest, language: str) -> HttpResponse:
         "language": language,
         "static_url": settings.STATIC_URL,
         "home": f"/{language}/",
+        "contact": f"/{language}/contact/",
+        "contact_email": settings.CONTACT_EMAIL,
+        "contact_phone": settings.CONTACT_PHONE,
         "address": request.get_full_path(),
         "typed": typed,
-        "csrf_token": get_token(request) if typed else "",
+        "key": uuid.uuid4().hex,
+        "csrf_token": get_token(request),
     }
     page = loader.get_template("503.html").render(values)
     return HttpResponse(page, status=Unavailable.status_code)

@@ -69,6 +69,10 @@ if HTTPS:
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "helpcenter.views.csrf_failure"
+# Of people, for pages that have to do without the database: the only way to them while it is away.
+CONTACT_EMAIL = _read("str", "CONTACT_EMAIL", "")
+CONTACT_PHONE = _read("str", "CONTACT_PHONE", "")
 # Scripts run by their nonce alone, so that no file of ours can be turned against a page, and nothing is asked of
 # anybody else. helpcenter.middleware has the exceptions for the administration and the API's documentation.
 CONTENT_SECURITY_POLICY = {
@@ -111,6 +115,7 @@ MIDDLEWARE = [
     "helpcenter.middleware.PolicyMiddleware",
     "assistant.abuse.middleware.flood_guard",  # before anything that costs
     "helpcenter.middleware.SiteMiddleware",
+    "assistant.widget.middleware.WidgetMiddleware",  # outside the sessions, which the widget does without
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -147,6 +152,9 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
+
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # the widget's pages set no cookie
+WIDGET_DEMO = _read("bool", "WIDGET_DEMO", False)  # serves /widget/demo/
 
 # --- database ---------------------------------------------------------------------------------------
 DATABASES = {
@@ -290,9 +298,13 @@ BUDGETS = {  # a client's and the site's; pages, widget and API count together, 
         _read("str", "BUDGET_QUESTIONS", "20/min", validate=_rate),
         _read("str", "SITE_BUDGET_QUESTIONS", "600/min", validate=_rate),
     ),
-    "search": (  # suggestions while typing, too
-        _read("str", "BUDGET_SEARCH", "120/min", validate=_rate),
-        _read("str", "SITE_BUDGET_SEARCH", "6000/min", validate=_rate),
+    "search": (
+        _read("str", "BUDGET_SEARCH", "30/min", validate=_rate),
+        _read("str", "SITE_BUDGET_SEARCH", "1200/min", validate=_rate),
+    ),
+    "suggestions": (  # while somebody types
+        _read("str", "BUDGET_SUGGESTIONS", "60/20s", validate=_rate),
+        _read("str", "SITE_BUDGET_SUGGESTIONS", "6000/min", validate=_rate),
     ),
     "feedback": (
         _read("str", "BUDGET_FEEDBACK", "30/min", validate=_rate),
@@ -308,9 +320,9 @@ BUDGETS = {  # a client's and the site's; pages, widget and API count together, 
         _read("str", "SITE_BUDGET_SIGN_IN", "off", validate=_rate),
     ),
 }
-# All requests but static files, counted in each process: 10 a second, with room for a burst.
-BUDGET_REQUESTS = _read("str", "BUDGET_REQUESTS", "100/10s", validate=_rate)
-# Of one client, in each process. Its threads (8 as shipped) are there for the others as well.
+# All requests but static files, counted in each process: 5 a second, with room for a burst.
+BUDGET_REQUESTS = _read("str", "BUDGET_REQUESTS", "60/12s", validate=_rate)
+# Of one client, in each process; searches count as well. Its threads (8 as shipped) are there for the others as well.
 QUESTIONS_AT_ONCE = _read("int", "QUESTIONS_AT_ONCE", 3, validate=validate.Range(min=1))
 # How many proxies in front add to X-Forwarded-For. With 0 that header, which anybody sends, is not read. With HTTPS
 # there is one: somebody ends the encryption.

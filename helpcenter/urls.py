@@ -20,6 +20,7 @@ urlpatterns = [
     path("robots.txt", views.robots, name="robots"),
     path("", include("knowledge.machine_urls")),
     path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
+    path("", include("assistant.widget.urls")),
     path("api/v1/", include("assistant.api.urls")),
     *i18n_patterns(
         path("login/", views.SignInView.as_view(), name="login"),

@@ -16,7 +16,7 @@ from assistant.abuse import budgets, forms, refusals
 from assistant.abuse.budgets import Rate, Refusal, parse_rate
 from assistant.abuse.clients import client_address, client_name
 from assistant.abuse.local import KnownRefusals, RequestGuard, Slots
-from assistant.abuse.routes import GUARDED_FORMS, Scope, scope_of
+from assistant.abuse.routes import AT_ONCE, GUARDED_FORMS, Scope, scope_of
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -86,7 +86,7 @@ def _refusal(request: HttpRequest, scope: Scope, client: str) -> Refusal | None:
     known = _known.find(f"{scope} {client}") or _known.find(scope)
     if known is not None:
         return known
-    if scope == Scope.QUESTIONS:
+    if scope in AT_ONCE:
         if not _slots.take(client, settings.QUESTIONS_AT_ONCE):
             return Refusal(scope, is_site_wide=False, rate=None, wait_seconds=_SLOT_WAIT_SECONDS)
         request.held_slots.append(client)  # type: ignore[attr-defined]

@@ -43,6 +43,8 @@ def refusal_page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
             "address": request.get_full_path(),
             "is_post": request.method == "POST",
             "typed": typed,
+            "contact_email": settings.CONTACT_EMAIL,
+            "contact_phone": settings.CONTACT_PHONE,
             "ticket_form": _ticket_form(request) if refusal.scope != Scope.TICKETS else None,
         }
         response = render(request, "429.html", context, status=TOO_MANY_REQUESTS)
@@ -96,7 +98,7 @@ def _is_for_a_program(request: HttpRequest) -> bool:
 def _reason(refusal: Refusal) -> str:
     rate = refusal.rate
     if rate is None:
-        return _("Several of your questions are being answered at this moment.")
+        return _("Several of your requests are being worked on at this moment.")
     if refusal.is_site_wide:
         return _("Very many people need something from us at this moment.")
     values = {"count": rate.amount, "period": _period(rate)}

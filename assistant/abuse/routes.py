@@ -11,6 +11,7 @@ from django.http import HttpRequest
 class Scope(StrEnum):
     QUESTIONS = "questions"
     SEARCH = "search"
+    SUGGESTIONS = "suggestions"
     FEEDBACK = "feedback"
     TICKETS = "tickets"
     SIGN_IN = "sign_in"
@@ -30,7 +31,12 @@ POSTS = {
     "login": Scope.SIGN_IN,
     "admin:login": Scope.SIGN_IN,
 }
-SEARCHES = frozenset({"search", "api-articles"})  # by GET; a search costs a look into the index
+SEARCHES = {  # by GET; each costs a look into the index
+    "search": Scope.SEARCH,
+    "api-articles": Scope.SEARCH,
+    "suggest": Scope.SUGGESTIONS,
+}
+AT_ONCE = frozenset({Scope.QUESTIONS, Scope.SEARCH})  # what may keep a thread busy
 
 # Forms that people fill in: looked at for signs of a program (`forms`).
 GUARDED_FORMS = frozenset({"new_ticket", "contact", "ticket_reply", "feedback"})
@@ -46,6 +52,6 @@ def scope_of(request: HttpRequest) -> Scope | None:
         if name == "ask" and request.POST.get("action") == "search":
             return None  # it only leads to the search, which is counted
         return POSTS.get(name)
-    if request.method == "GET" and name in SEARCHES and request.GET.get("q"):
-        return Scope.SEARCH
+    if request.method == "GET" and request.GET.get("q"):
+        return SEARCHES.get(name)
     return None

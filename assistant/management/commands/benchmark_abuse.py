@@ -111,6 +111,7 @@ class Command(BaseCommand):
                     times=beside.percentile_ms(95) / alone.percentile_ms(95),
                 )
                 self._say(f"  the flood, {flood.statuses.total() / (seconds + 1):.0f}/s", flood)
+            self._say("alone again", pool.submit(_neighbours, *crowd).result())
 
     def _say(self, who: str, tally: Tally, times: float | None = None) -> None:
         statuses = ", ".join(f"{count}x {status}" for status, count in sorted(tally.statuses.items()))
