@@ -150,7 +150,7 @@ def search_articles(
     return [(articles[key], passage) for key, passage in found.items() if key in articles][:limit]
 
 
-def word_index(*, language: str, user: Reader = None) -> LexicalIndex | None:
+def readable_words(*, language: str, user: Reader = None) -> LexicalIndex | None:
     """The words of what this reader could read a moment ago; None while there is no index yet.
 
     Who may read what now is for the caller's query.
@@ -158,15 +158,16 @@ def word_index(*, language: str, user: Reader = None) -> LexicalIndex | None:
     generation = generations.live()
     if generation is None:
         return None
-    return _lexical_index(audiences_for(user), language, generation.recipe, generation.version)
+    key = word_index.Key(audiences_for(user), language, generation.recipe)
+    return word_index.word_index(key, generation.version)
 
 
 def similar_article_ids(article: Article, *, user: Reader = None, limit: int = 5) -> list[int]:
     """Articles that share the rarest words with its title, nearest first, by BM25 alone: no model is asked.
 
-    As of `word_index`: the caller asks the gate.
+    As of `readable_words`: the caller asks the gate.
     """
-    lexical = word_index(language=article.language, user=user)
+    lexical = readable_words(language=article.language, user=user)
     if lexical is None:
         return []
     own = 0.0
