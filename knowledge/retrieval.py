@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 POOL = 60  # candidates asked of each retriever
 PASSAGES = 12  # passages that leave here
 ENOUGH_RESULTS = 3  # in the reader's language; with fewer, a search looks into the other one
+SIMILAR_SHARE = 0.3  # of an article's own BM25 for its title, from which on another is called similar
 SEARCH_TAIL = 0.5  # share of the best ranking value below which a search result only adds length
 
 
@@ -149,6 +150,35 @@ def search_articles(
                 found.setdefault(passage.article_id, passage)
     articles = Article.objects.published().visible_to(user).select_related("category").in_bulk(list(found))
     return [(articles[key], passage) for key, passage in found.items() if key in articles][:limit]
+
+
+def word_index(*, language: str, user: Reader = None) -> LexicalIndex | None:
+    """The words of what this reader could read a moment ago; None while there is no index yet.
+
+    Who may read what now is for the caller's query.
+    """
+    generation = generations.live()
+    if generation is None:
+        return None
+    return _lexical_index(audiences_for(user), language, generation.recipe, generation.version)
+
+
+def similar_article_ids(article: Article, *, user: Reader = None, limit: int = 5) -> list[int]:
+    """Articles that share the rarest words with its title, nearest first, by BM25 alone: no model is asked.
+
+    As of `word_index`: the caller asks the gate.
+    """
+    lexical = word_index(language=article.language, user=user)
+    if lexical is None:
+        return []
+    own = 0.0
+    near: dict[int, None] = {}
+    for article_id, value in lexical.search_articles(article.title, POOL):
+        if article_id == article.pk:
+            own = max(own, value)
+        elif value >= SIMILAR_SHARE * own:
+            near.setdefault(article_id)
+    return list(near)[:limit]
 
 
 def _retrieved(

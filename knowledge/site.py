@@ -117,7 +117,9 @@ class SiteSettings(models.Model):
 
     @property
     def display_name(self) -> str:
-        return self.name or str(settings.SITE_NAME)
+        if self.name:
+            return self.name
+        return gettext("Help center") if settings.SITE_NAME == "Help center" else str(settings.SITE_NAME)
 
     @property
     def greeting(self) -> str:
