@@ -226,9 +226,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # the broker may be away for a night
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # they are nearly done, and may run twice
 CELERY_WORKER_CONSUMER = "helpcenter.celery_parts:ReturningConsumer"
-CELERY_BEAT_SCHEDULER = (
-    "helpcenter.celery_parts:SparingScheduler"  # keeps no file: all is due within a minute of a start
-)
+CELERY_BEAT_SCHEDULER = "helpcenter.celery_parts:SparingScheduler"  # keeps no file: all is due at a start
 CELERY_BEAT_ENABLE_REMOTE_CONTROL = True  # `celery inspect ping` reaches beat as well
 CELERY_BEAT_SCHEDULE = {  # seconds; a wake-up that nobody took by then is not worth taking
     "sweep": {"task": "knowledge.sweep", "schedule": 2.0, "options": {"expires": 2.0}},
