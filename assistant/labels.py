@@ -40,7 +40,7 @@ def judge(
     articles: Sequence[Article] = (),
     source: LabelSource = LabelSource.STAFF,
 ) -> Label:
-    """The last word counts, but for a ticket's: that one does not replace what somebody said on purpose.
+    """The last word counts.
 
     `articles` answer the question; for a right or incomplete answer they are taken from its first citation.
     Raises InvalidInput.
@@ -71,8 +71,6 @@ def judge(
         label = Label.objects.select_for_update().filter(question=question).first()
         if label is None:
             label = Label(question=question)
-        elif source == LabelSource.TICKET and label.source == LabelSource.STAFF:
-            return label
         label.verdict, label.source = verdict, source
         label.judged_by, label.judged_at = by, timezone.now()
         label.save()

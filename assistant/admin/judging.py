@@ -82,6 +82,24 @@ class JudgementFilter(admin.SimpleListFilter):
         return None
 
 
+class CategoryFilter(admin.SimpleListFilter):
+    """Of the article that answers the question, as far as somebody has said which."""
+
+    title = gettext_lazy("category of the right article")
+    parameter_name = "category"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        named = Label.articles.through.objects.exclude(article__category=None)
+        names = named.order_by("article__category__name").values_list("article__category__name", flat=True)
+        return [(name, name) for name in names.distinct() if name]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        if self.value() is None:
+            return None
+        labels = Label.objects.filter(articles__category__name=self.value())
+        return queryset.filter(pk__in=labels.values("question"))
+
+
 def queue(questions: QuerySet[Question]) -> QuerySet[Question]:
     """Unjudged questions in an order drawn by lot, the same each time: whoever works from its top judges a fair
     sample, which a promise about all questions needs. The interesting ones first would be none."""
@@ -148,7 +166,7 @@ def article_named(text: str, *, language: str) -> Article:
     text = text.strip()
     slug = urlsplit(text).path.rstrip("/").rpartition("/")[2] if "/" in text else ""
     articles = Article.objects.defer("body").order_by("-status", "pk")
-    number = text.removeprefix("#")
+    number = text.split(" ")[0].removeprefix("#") if text.startswith("#") else text
     exact = articles.filter(
         Q(pk=int(number)) if number.isdecimal() and len(number) < 12 else Q(title__iexact=text)
     )
@@ -230,8 +248,6 @@ def _articles_named(request: HttpRequest, question: Question) -> list[Article]:
     return articles
 
 
-def label_badge(question: Question) -> str | SafeString:
-    label: Label | None = getattr(question, "label", None)
-    if label is None:
-        return "–"
+def label_badge(question: Question) -> SafeString:
+    label = question.label
     return badge(label.get_verdict_display(), _TONES[label.verdict])

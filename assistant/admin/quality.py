@@ -29,12 +29,11 @@ from assistant.models import Question, TicketReason
 from assistant.quality import charts
 from assistant.quality.figures import Summary, summarise
 from assistant.quality.records import MOST_LABELS, Week, known_from_run, known_from_site, weeks
-from knowledge.models import Language
+from assistant.quality.report import numbers_of, reasons_table, retrieval_tables
 
 WEEKS = (4, 12, 26, 52)
 _HISTORY = 10  # calibrations
 _RUNS = 20
-_CATEGORIES = 15
 _STATE_TONES = {
     CalibrationState.RUNNING: "notice",
     CalibrationState.PROPOSED: "notice",
@@ -208,14 +207,9 @@ def _page(request: HttpRequest, form: CalibrateForm) -> HttpResponse:
             "span": span,
             "spans": WEEKS,
             "summary": summary,
-            "numbers": {
-                "threshold": charts.percent(standing.threshold),
-                "coverage": charts.percent(summary.coverage, 1),
-                "risk": charts.percent(summary.risk, 1),
-                "ece": charts.number(summary.ece, 3),
-            },
+            "numbers": {"threshold": charts.percent(standing.threshold), **numbers_of(summary)},
             "charts": _charts(summary, to_known),
-            "retrieval": _retrieval(summary, to_known, is_run=run is not None),
+            "retrieval": retrieval_tables(summary, partial(_to_group, to_known, is_run=run is not None)),
             "trend": _trend(by_week) if answered + escalated else None,
             "reasons": _reasons(by_week),
             "answered": answered,
@@ -241,29 +235,10 @@ def _charts(summary: Summary, address: charts.Address) -> list[charts.Chart]:
     return [charts.risk_coverage(summary, address), charts.reliability(summary, address)]
 
 
-def _retrieval(summary: Summary, address: charts.Address, *, is_run: bool) -> list[tuple[str, charts.Table]]:
-    names = dict(Language.choices)
-    tables = []
-    for title, groups, field in (
-        (_("By language"), summary.by_language, "language__exact"),
-        (_("By category"), summary.by_category[:_CATEGORIES], "category__exact"),
-    ):
-        if not groups:
-            continue
-        is_linked = is_run or field == "language__exact"
-        rows = tuple(
-            (
-                charts.Cell(str(names.get(one.name, one.name)) or _("no category"), is_number=False),
-                charts.Cell(charts.number(one.count), address(**{field: one.name}) if is_linked else ""),
-                charts.Cell(charts.percent(one.hit_1, 1)),
-                charts.Cell(charts.percent(one.hit_5, 1)),
-                charts.Cell(charts.number(one.mrr, 3)),
-            )
-            for one in groups
-        )
-        headings = (title, _("Questions"), _("First"), _("In first five"), "MRR")
-        tables.append((title, charts.Table(headings, rows)))
-    return tables
+def _to_group(address: charts.Address, field: str, name: str, *, is_run: bool) -> str:
+    if field == "category" and not is_run:
+        return address(category=name) if name else ""
+    return address(**{f"{field}__exact": name})
 
 
 def _trend(by_week: Sequence[Week]) -> list[charts.Chart]:
@@ -305,27 +280,13 @@ def _trend(by_week: Sequence[Week]) -> list[charts.Chart]:
 
 
 def _reasons(by_week: Sequence[Week]) -> charts.Table | None:
-    counts = {
-        reason: sum(week.by_reason.get(reason, 0) for week in by_week) for reason in TicketReason.values
-    }
-    total = sum(counts.values())
-    if not total:
-        return None
     first, last = by_week[0].start, by_week[-1].end
-    return charts.Table(
-        (_("Passed on because"), _("Questions"), _("Share")),
-        tuple(
-            (
-                charts.Cell(str(TicketReason(reason).label), is_number=False),
-                charts.Cell(
-                    charts.number(count), drilling.of_week(first, last, ticket__reason__exact=reason)
-                ),
-                charts.Cell(charts.percent(count / total)),
-            )
-            for reason, count in sorted(counts.items(), key=lambda item: -item[1])
-            if count
-        ),
-    )
+    counts: dict[TicketReason, tuple[int, str]] = {}
+    for reason in TicketReason:
+        count = sum(week.by_reason.get(reason, 0) for week in by_week)
+        if count:
+            counts[reason] = count, drilling.of_week(first, last, ticket__reason__exact=str(reason))
+    return reasons_table(counts) if counts else None
 
 
 def short_day(day: date) -> str:

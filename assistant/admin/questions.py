@@ -13,7 +13,14 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from assistant.admin.drilling import described
-from assistant.admin.judging import JudgeActions, JudgementFilter, judge_view, label_badge, panel_of
+from assistant.admin.judging import (
+    CategoryFilter,
+    JudgeActions,
+    JudgementFilter,
+    judge_view,
+    label_badge,
+    panel_of,
+)
 from assistant.admin.story import meter_of, story_of
 from assistant.models import Feedback, Question, QuestionStatus
 from knowledge.admin.display import STYLESHEET, badge, is_changelist, short_moment, two_lines
@@ -54,7 +61,6 @@ class QuestionAdmin(JudgeActions, LookOnly, _QuestionAdmin):
         "status_badge",
         "confidence",
         "verdict",
-        "judgement",
         "ticket_link",
         "asked",
     )
@@ -69,7 +75,7 @@ class QuestionAdmin(JudgeActions, LookOnly, _QuestionAdmin):
         "calibrated",
         "created_at",
         "ticket__reason",
-        ("label__articles__category", admin.RelatedOnlyFieldListFilter),
+        CategoryFilter,
     )
     list_select_related = ("feedback", "ticket", "label")
     list_per_page = 50
@@ -131,7 +137,8 @@ class QuestionAdmin(JudgeActions, LookOnly, _QuestionAdmin):
 
     @admin.display(description=_("status"), ordering="status")
     def status_badge(self, question: Question) -> SafeString:
-        return badge(question.get_status_display(), _STATUS_TONES[QuestionStatus(question.status)])
+        status = badge(question.get_status_display(), _STATUS_TONES[QuestionStatus(question.status)])
+        return two_lines(status, label_badge(question)) if hasattr(question, "label") else status
 
     @admin.display(description=_("confidence"), ordering="confidence_score")
     def confidence(self, question: Question) -> str | SafeString:
@@ -142,10 +149,6 @@ class QuestionAdmin(JudgeActions, LookOnly, _QuestionAdmin):
     def verdict(self, question: Question) -> bool | None:
         feedback: Feedback | None = getattr(question, "feedback", None)
         return feedback.helpful if feedback is not None else None
-
-    @admin.display(description=_("judged"), ordering="label__verdict")
-    def judgement(self, question: Question) -> str | SafeString:
-        return label_badge(question)
 
     @admin.display(description=_("ticket"))
     def ticket_link(self, question: Question) -> str | SafeString:

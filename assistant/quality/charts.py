@@ -88,11 +88,15 @@ class Chart:
 
 
 def percent(share: float | None, digits: int = 0) -> str:
-    return "–" if share is None else f"{formats.number_format(share * 100, digits)} %"
+    return "–" if share is None else f"{formats.number_format(round(share * 100, digits), digits)} %"
 
 
 def number(value: float | None, digits: int = 0) -> str:
-    return "–" if value is None else str(formats.number_format(value, digits, force_grouping=True))
+    return (
+        "–"
+        if value is None
+        else str(formats.number_format(round(value, digits), digits, force_grouping=True))
+    )
 
 
 def risk_coverage(summary: Summary, address: Address) -> Chart:
@@ -114,7 +118,7 @@ def risk_coverage(summary: Summary, address: Address) -> Chart:
                 *place(operating),
                 6,
                 "hc-dot-now",
-                _("Threshold in force: %(figures)s") % {"figures": _of_point(operating)},
+                _("Threshold: %(figures)s") % {"figures": _of_point(operating)},
                 address(score_from=operating.threshold, wrong=True),
             )
         )
@@ -123,7 +127,7 @@ def risk_coverage(summary: Summary, address: Address) -> Chart:
     return Chart(
         key="risk",
         title=_("Risk and coverage"),
-        summary=_("What would be wrong, were so many answered. In force now: %(now)s.") % {"now": now},
+        summary=_("What would be wrong, were so many answered. At the threshold: %(now)s.") % {"now": now},
         x_label=_("answered"),
         y_label=_("wrong among the answered"),
         x_ticks=_x_shares(),
@@ -132,7 +136,7 @@ def risk_coverage(summary: Summary, address: Address) -> Chart:
         ),
         lines=(Line(_points(place(point) for point in summary.curve), "hc-line"),),
         dots=tuple(dots),
-        legend=(("hc-dot-now", _("threshold in force")),) if operating is not None else (),
+        legend=(("hc-dot-now", _("threshold")),) if operating is not None else (),
         table=Table(
             (_("Threshold"), _("Answered"), _("Coverage"), _("Wrong"), _("Risk")),
             tuple(
