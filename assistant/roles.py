@@ -21,6 +21,9 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "knowledge.add_category",
         "knowledge.change_category",
         "knowledge.delete_category",
+        "knowledge.view_importrun",
+        "knowledge.add_importrun",
+        "knowledge.change_importrun",
         *_RECORDS,
     ),
     "Support": (

@@ -310,7 +310,8 @@ def _parse(text: str) -> _File:
     keys = [line.partition(":")[0].strip() for line in block.split("\n")]
     lines = {key: first_line + offset for offset, key in enumerate(keys)}
     lines["language"] = next((lines[key] for key in _LANGUAGE_KEYS if key in lines), 1)
-    known = {str(key): value for key, value in fields.items() if value not in _NULL}
+    # Our own export writes no nulls: there the word is a word.
+    known = {str(key): value for key, value in fields.items() if EXPORT_KEY in fields or value not in _NULL}
     return _File(known, lines, body, last_line + 1)
 
 

@@ -54,7 +54,8 @@ def has_article(names: Mapping[str, Any] | list[str]) -> bool:
 def csv_columns(path: Path) -> list[str]:
     """Of the first line; empty where it is no table."""
     try:
-        start = path.open("rb").read(64 * 1024).decode("utf-8-sig", errors="replace")
+        with path.open("rb") as file:
+            start = file.read(64 * 1024).decode("utf-8-sig", errors="replace")
         return next(csv.reader(io.StringIO(start, newline=""), delimiter=_delimiter(start)), [])
     except csv.Error:
         return []

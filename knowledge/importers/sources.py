@@ -64,43 +64,45 @@ class Source:
     read: Callable[[], Iterator[Entry | Problem]]
 
 
-def open_source(path: Path, *, format: ImportFormat | None = None) -> Source:
-    """Raises `UnusablePath`."""
+def open_source(path: Path, *, format: ImportFormat | None = None, name: str | None = None) -> Source:
+    """`name` is for a path whose own says nothing, such as that of an upload. Raises `UnusablePath`."""
     try:
         if not path.exists():
             raise UnusablePath(_("%(path)s does not exist. %(accepted)s") % _named(path))
-        return _open(path, format or _detect(path))
+        return _open(path, format or _detect(path), name)
     except OSError as error:
         reason = _("%(path)s cannot be read: %(why)s.")
         raise UnusablePath(reason % {"path": path, "why": error.strerror or error}) from error
 
 
-def _open(path: Path, format: ImportFormat) -> Source:
+def _open(path: Path, format: ImportFormat, given: str | None) -> Source:
     match format:
         case ImportFormat.JSONL:
             file = path / _JSONL_IN_FOLDER if path.is_dir() else path
             if not file.is_file():
                 raise UnusablePath(_("%(path)s holds no articles.jsonl. %(accepted)s") % _named(path))
             _refuse_utf16(file)
-            source = Source(format, _name(file), jsonl.count(file), lambda: jsonl.read(file))
+            source = Source(format, _short(given or _name(file)), jsonl.count(file), lambda: jsonl.read(file))
         case ImportFormat.MARKDOWN:
             files = markdown.files(path)
-            source = Source(format, _name(path), len(files), lambda: markdown.read(path))
+            source = Source(format, _short(given or _name(path)), len(files), lambda: markdown.read(path))
         case ImportFormat.ZENDESK:
             export = zendesk.survey(path)
-            name = export.host or _name(path)
+            name = export.host or given or _name(path)
             source = Source(format, _short(name), export.articles, lambda: zendesk.read(export))
         case ImportFormat.INTERCOM:
             pages = intercom.survey(path, _json_files(path))
-            name = pages.host or _name(path)
+            name = pages.host or given or _name(path)
             source = Source(format, _short(name), pages.articles, lambda: intercom.read(pages))
         case ImportFormat.CSV:
             table = _only_csv(path)
             total = records.count_csv(table) if records.has_article(records.csv_columns(table)) else 0
-            source = Source(format, _name(table), total, lambda: records.read_csv(table))
+            source = Source(format, _short(given or _name(table)), total, lambda: records.read_csv(table))
         case ImportFormat.JSON:
             listed = _json_files(path)
-            source = Source(format, _name(path), len(listed), lambda: records.read_json(listed, path))
+            source = Source(
+                format, _short(given or _name(path)), len(listed), lambda: records.read_json(listed, path)
+            )
     if not source.total:
         raise UnusablePath(_("%(path)s holds no articles. %(accepted)s") % _named(path))
     return source
