@@ -104,3 +104,10 @@ def _try_later(task: Any, error: Exception, *, about: str) -> None:
         log.warning("%s: left to the sweep (%s)", about, error)
         return
     raise task.retry(exc=error, countdown=min(2**task.request.retries, 60))
+
+
+@shared_task(name="knowledge.import_upload", time_limit=600, soft_time_limit=540)  # type: ignore[untyped-decorator]
+def import_upload_task(run_id: int) -> None:
+    from knowledge.importers.uploads import import_upload
+
+    import_upload(run_id)
