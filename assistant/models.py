@@ -29,6 +29,7 @@ class Channel(models.TextChoices):
     PAGE = "page", _("Help center page")
     API = "api", _("API")
     CLI = "cli", _("Command line")
+    WIDGET = "widget", _("Widget")
 
 
 class QuestionStatus(models.TextChoices):
@@ -486,3 +487,21 @@ class Mail(models.Model):
     @property
     def is_given_up(self) -> bool:
         return self.sent_at is None and self.due_at is None
+
+
+class SpentBudget(models.Model):
+    """How much of a budget is spent (`assistant.abuse.budgets`). No row: nothing is."""
+
+    key = models.CharField(max_length=60, primary_key=True)  # scope and a keyed hash, never an address
+    full_at = models.FloatField(db_index=True)  # seconds since 1970: when all of it is there again
+
+    class Meta:
+        verbose_name = _("spent budget")
+        verbose_name_plural = _("spent budgets")
+
+    def __str__(self) -> str:
+        return self.key
+
+
+# Models too, in a module of their own because they are a second idea. Django looks for all of them here.
+from assistant import measured as measured  # noqa: E402

@@ -3,8 +3,10 @@
 from django.urls import path
 
 from assistant import ticket_views, views
+from assistant.widget.views import widget
 
 urlpatterns = [
+    path("widget/", widget, name="widget"),
     path("ask/", views.ask, name="ask"),
     path("conversations/<uuid:public_id>/", views.conversation, name="conversation"),
     path("answers/<uuid:public_id>/", views.answer, name="answer"),

@@ -26,12 +26,13 @@ from assistant import progress, services
 from assistant.answer_page import AnswerPage, answer_page
 from assistant.conversation_page import comfort_after, conversation_page
 from assistant.forms import AskForm, ContactForm, FeedbackForm
-from assistant.models import Channel, Conversation, FeedbackReason, Question, QuestionStatus, Stage
+from assistant.models import Conversation, FeedbackReason, Question, QuestionStatus, Stage
 from assistant.queue_figures import reply_time
 from assistant.services import IdempotencyConflict
 from assistant.validation import InvalidInput, without_controls
 from assistant.visitor import (
     address_of,
+    channel_of,
     interface_language,
     is_own,
     known_contact,
@@ -222,7 +223,7 @@ def _asked(request: HttpRequest, text: str, follow_up: Question | None) -> Quest
                 text=text,
                 interface_language=interface_language(),
                 user=request.user,
-                channel=Channel.PAGE,
+                channel=channel_of(request),
                 conversation=follow_up.conversation if follow_up else None,
                 idempotency_key=f"page-{key}",
             )

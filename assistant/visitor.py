@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import get_language
 
-from assistant.models import Conversation, Question, Ticket
+from assistant.models import Channel, Conversation, Question, Ticket
 from knowledge.models import Language
 
 CONVERSATIONS_KEPT = 20  # in the session, to know one's own questions again
@@ -70,6 +70,10 @@ def known_contact(request: HttpRequest, question: Question | None = None) -> dic
     if earlier is None:
         return {}
     return {"contact_email": earlier.contact_email, "contact_name": earlier.contact_name}
+
+
+def channel_of(request: HttpRequest) -> Channel:
+    return Channel.WIDGET if getattr(request, "widget", None) is not None else Channel.PAGE
 
 
 def interface_language() -> str:

@@ -8,7 +8,6 @@ that cannot be saved) into a response before any other middleware could see it. 
 """
 
 import uuid
-from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -16,32 +15,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
 from django.template import loader
 from django.utils import translation
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
 from assistant.api.errors import RETRY_AFTER_SECONDS, Unavailable, error_body
+from assistant.typed import typed_fields
+from knowledge import site
 
-_LABELS: dict[str, str | Promise] = {
-    "text": _("Your question"),
-    "subject": _("Subject"),
-    "detail": _("Your message"),
-    "body": _("Your text"),
-    "contact_email": _("E-mail address"),
-    "contact_name": _("Name"),
-    "comment": _("Your comment"),
-}
 _MESSAGES = frozenset(["detail", "body"])  # fields of a message to people
-_LONG_LINE = 60  # characters
-
-
-@dataclass(frozen=True)
-class Typed:
-    """One field of the form that could not be taken."""
-
-    name: str
-    value: str
-    label: str | Promise  # empty: sent along unseen
-    is_long: bool
 
 
 def is_outage(error: BaseException | None) -> bool:
@@ -49,6 +28,7 @@ def is_outage(error: BaseException | None) -> bool:
 
 
 def outage_response(request: HttpRequest) -> HttpResponse:
+    site.use_last_known()
     language = translation.get_language_from_path(request.path_info) or translation.get_language_from_request(
         request
     )
@@ -82,21 +62,3 @@ def _page(request: HttpRequest, language: str) -> HttpResponse:
     }
     page = loader.get_template("503.html").render(values)
     return HttpResponse(page, status=Unavailable.status_code)
-
-
-def typed_fields(request: HttpRequest) -> list[Typed]:
-    """What was posted, to be shown in a form and sent again; nothing where a password is among it."""
-    if request.method != "POST" or any("password" in name for name in request.POST):
-        return []
-    return [
-        _field(name, str(value))
-        for name, values in request.POST.lists()
-        if name != "csrfmiddlewaretoken"
-        for value in values
-    ]
-
-
-def _field(name: str, value: str) -> Typed:
-    is_long = len(value) > _LONG_LINE or "\n" in value
-    label = _LABELS.get(name, _("Your text") if is_long else "")
-    return Typed(name, value, label, is_long or name in {"text", "detail", "body", "comment"})

@@ -5,8 +5,10 @@ processor: it has to work when they are what failed.
 """
 
 import sys
+from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.views import LoginView
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
 from django.shortcuts import render
@@ -15,12 +17,20 @@ from django.urls import resolve
 from django.views.decorators.http import require_safe
 
 from assistant.models import MAX_DETAIL_LENGTH, MAX_QUESTION_LENGTH
-from helpcenter.outage import is_outage, outage_response, typed_fields
+from assistant.typed import typed_fields
+from helpcenter.outage import is_outage, outage_response
 from helpcenter.readiness import readiness
 
 _CUSTOMERS_FORMS = frozenset(
     ["ask", "finish", "feedback", "contact", "new_ticket", "ticket_reply", "ticket_close", "ticket_reopen"]
 )
+
+
+class SignInView(LoginView):
+    def get_context_data(self, **values: Any) -> dict[str, Any]:
+        context = super().get_context_data(**values)
+        del context["site_name"], context["site"]  # Django's guess from the Host header
+        return context
 
 
 @require_safe

@@ -10,7 +10,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import BaseThrottle
 
 from assistant.api import schema
 from assistant.api.errors import Conflict
@@ -49,8 +48,6 @@ _SEARCH_RESULTS = 50  # articles; a list by relevance has no meaningful tail
 
 
 class QuestionsView(ApiView):
-    throttle_scope = "questions"
-
     @extend_schema(
         operation_id="questions_create",
         summary="Ask a question",
@@ -101,8 +98,6 @@ class QuestionView(ApiView):
 
 
 class FeedbackView(ApiView):
-    throttle_scope = "feedback"
-
     @extend_schema(
         operation_id="questions_feedback",
         summary="Say whether the answer helped",
@@ -134,11 +129,6 @@ class ArticlesView(ApiView, generics.ListAPIView[Article]):
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.list(request, *args, **kwargs)
-
-    def get_throttles(self) -> list[BaseThrottle]:
-        # Only a search costs a model call.
-        self.throttle_scope = "search" if self.request.GET.get("q") else None
-        return super().get_throttles()
 
     def get_queryset(self) -> QuerySet[Article]:
         query = ArticleQuery(data=self.request.query_params.dict())
@@ -191,8 +181,6 @@ class ArticleView(ApiView):
 
 
 class TicketsView(ApiView):
-    throttle_scope = "tickets"
-
     @extend_schema(
         operation_id="tickets_create",
         summary="Ask for a person",
