@@ -14,10 +14,12 @@ import redis
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import translation
+from playwright.sync_api import Browser, sync_playwright
 
 from knowledge import generations, retrieval, vectors
 from knowledge.indexing import bell_held, sync_article
 from knowledge.models import Article, Audience, Category, Status
+from tests.browsing import FLAGS
 
 SHARED_DATA = Path(os.environ.get("HELPCENTER_DATA", settings.BASE_DIR.parent / "shared" / "data"))
 CHROMIUM = Path("/usr/bin/chromium")
@@ -84,6 +86,18 @@ def staff(db: None) -> User:
 @pytest.fixture
 def customer(db: None) -> User:
     return User.objects.create_user("customer", "customer@example.org", "a good passphrase")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of a process; each test opens a context of its own."""
+    # Playwright's loop runs in this thread, and Django then takes the thread for an async one.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
