@@ -1,12 +1,14 @@
 """What the browser tests share: pages as visitors have them, and a list of what goes wrong on them."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 expect.set_options(timeout=15_000)  # ms; two cores may have other work to do
 
+CHROMIUM = Path("/usr/bin/chromium")  # Debian's
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -19,10 +19,9 @@ from playwright.sync_api import Browser, sync_playwright
 from knowledge import generations, retrieval, vectors
 from knowledge.indexing import bell_held, sync_article
 from knowledge.models import Article, Audience, Category, Status
-from tests.browsing import FLAGS
+from tests.browsing import CHROMIUM, FLAGS
 
 SHARED_DATA = Path(os.environ.get("HELPCENTER_DATA", settings.BASE_DIR.parent / "shared" / "data"))
-CHROMIUM = Path("/usr/bin/chromium")
 
 MakeArticle = Callable[..., Article]
 _numbers = itertools.count(1)
