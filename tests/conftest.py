@@ -13,6 +13,7 @@ import pytest
 import redis
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.utils import translation
 
 from knowledge import generations, retrieval, vectors
@@ -30,6 +31,7 @@ _numbers = itertools.count(1)
 def _fresh_index() -> Iterator[None]:
     """Database rows come back with the same ids after a rollback; the index must not remember the old ones."""
     yield
+    cache.clear()
     retrieval.forget_lexical_indexes()
     generations.forget()
     vectors.reset_store()
