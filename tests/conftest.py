@@ -13,6 +13,7 @@ import pytest
 import redis
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.utils import translation
 from playwright.sync_api import Browser, sync_playwright
 
@@ -31,6 +32,7 @@ _numbers = itertools.count(1)
 def _fresh_index() -> Iterator[None]:
     """Database rows come back with the same ids after a rollback; the index must not remember the old ones."""
     yield
+    cache.clear()
     retrieval.forget_lexical_indexes()
     generations.forget()
     vectors.reset_store()
@@ -97,6 +99,18 @@ def browser() -> Iterator[Browser]:
         yield browser
         browser.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def pause(make_article: MakeArticle) -> Article:
+    """An article that answers what a pause costs, among others that do not."""
+    make_article(
+        "Paying by PayPal", "We accept PayPal in Germany and Austria. Link the account under Payment."
+    )
+    return make_article(
+        "Pause your subscription",
+        "A pause of your subscription costs 9 euros a month and lasts one to three months.",
+    )
 
 
 @pytest.fixture

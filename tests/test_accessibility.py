@@ -40,7 +40,9 @@ NO_PAGE = {
     "ticket_reply": "takes a form, shows the ticket",
     "article_vote": "takes a form, shows the article",
     "set_language": "takes a form",
-    "suggest": "a fragment",
+    "suggest": "JSON",
+    "feed": "an Atom feed",
+    "category_feed": "an Atom feed",
 }
 
 

@@ -20,7 +20,6 @@ from tests.databases import locked_by_somebody_else
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-PAUSE = "A pause of your subscription costs 9 euros a month and lasts one to three months."
 HOW_MUCH = "How much is a pause of my subscription?"
 WINE = "Which wine goes with roast duck?"
 
@@ -45,17 +44,6 @@ def shop(live_server):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-@pytest.fixture
-def pause(make_article):
-    make_article(
-        "Paying by PayPal", "We accept PayPal in Germany and Austria. Link the account under Payment."
-    )
-    make_article(
-        "Plans and prices", "There are three plans. Each plan has its price and can be changed monthly."
-    )
-    return make_article("Pause your subscription", PAUSE)
 
 
 def ask(page: Page, text: str) -> None:
@@ -85,7 +73,7 @@ def test_1_ask_and_get_an_answer(browser, live_server, pause):
     expect(mark).to_have_text("1")
     mark.click()
     expect(page.locator("h1")).to_have_text("Pause your subscription")
-    expect(page.locator("main")).to_contain_text(PAUSE)
+    expect(page.locator("main")).to_contain_text(pause.body)
     page.go_back()
     expect(answer_of(page)).to_contain_text("costs 9 euros a month")
     assert Question.objects.get().status == "answered"
