@@ -24,6 +24,9 @@ from tests.browsing import CHROMIUM, FLAGS
 
 SHARED_DATA = Path(os.environ.get("HELPCENTER_DATA", settings.BASE_DIR.parent / "shared" / "data"))
 
+# An account, or a sign-in, costs half a second otherwise, on purpose.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
 MakeArticle = Callable[..., Article]
 _numbers = itertools.count(1)
 
