@@ -111,7 +111,11 @@ def asked(
         )
     else:
         Ticket.objects.create(
-            question=question, subject=question.text, reason="low_confidence", language="en", status="awaiting_contact"
+            question=question,
+            subject=question.text,
+            reason="low_confidence",
+            language="en",
+            status="awaiting_contact",
         )
     return question
 

@@ -207,7 +207,7 @@ def _page(request: HttpRequest, form: CalibrateForm) -> HttpResponse:
             "span": span,
             "spans": WEEKS,
             "summary": summary,
-            "numbers": {"threshold": charts.percent(standing.threshold), **numbers_of(summary)},
+            "numbers": {"threshold": charts.percent(standing.threshold, 1), **numbers_of(summary)},
             "charts": _charts(summary, to_known),
             "retrieval": retrieval_tables(summary, partial(_to_group, to_known, is_run=run is not None)),
             "trend": _trend(by_week) if answered + escalated else None,
