@@ -178,8 +178,9 @@ def test_exported_labels_are_read_as_they_were_given(make_article, tmp_path, cap
     judged(center["charger"], "incomplete", text="I lost my charger")
     judged(own, "article", text="Answered elsewhere?", is_answered=False)
     judged(own, "no_article", text="Which wine goes with duck?", is_answered=False)
+    before = asked(center["pause"], text="What does a pause cost?")
     follow_up = asked(center["pause"], text="And for two?")
-    follow_up.conversation = asked(center["pause"], text="What does a pause cost?").conversation
+    follow_up.conversation = before.conversation
     follow_up.save()
     Label.objects.create(question=follow_up, verdict="right").articles.add(center["pause"])
     gone = judged(center["paypal"], "right", text="PayPal?")

@@ -236,9 +236,12 @@ def _charts(summary: Summary, address: charts.Address) -> list[charts.Chart]:
 
 
 def _to_group(address: charts.Address, field: str, name: str, *, is_run: bool) -> str:
-    if field == "category" and not is_run:
-        return address(category=name) if name else ""
-    return address(**{f"{field}__exact": name})
+    """The questions of a group of which it is known which article answers them, as the figures beside it are."""
+    if is_run:
+        return address(**{f"{field}__exact": name, "is_answerable__exact": 1})
+    if field == "language":
+        return address(language__exact=name, judgement="with_article")
+    return address(category=name) if name else ""
 
 
 def _trend(by_week: Sequence[Week]) -> list[charts.Chart]:
