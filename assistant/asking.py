@@ -5,12 +5,12 @@
 what to do with a ticket.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from assistant.calibration.store import in_force
 from assistant.confidence import Confidence, SiteCalibration, assess
-from assistant.models import TicketReason
+from assistant.models import Stage, TicketReason
 from assistant.writers import Draft, WriterUnavailable, get_writer
 from knowledge.models import Language, Reader
 from knowledge.retrieval import Retrieval, RetrievedPassage, retrieve
@@ -42,12 +42,20 @@ class Decision:
         return self.retrieval.passages
 
 
-def decide(inquiry: Inquiry) -> Decision:
+def nobody_waits(stage: Stage) -> None:
+    pass
+
+
+def decide(inquiry: Inquiry, *, on_stage: Callable[[Stage], None] = nobody_waits) -> Decision:
+    """`on_stage` hears what is being done, for whoever waits; it changes nothing."""
+    on_stage(Stage.SEARCHING)
     retrieval, confidence = _best_retrieval(inquiry, in_force())
+    on_stage(Stage.CHECKING)
     if not retrieval.passages:
         return Decision(retrieval, confidence, reason=TicketReason.NO_PASSAGES)
     if not confidence.is_sufficient:
         return Decision(retrieval, confidence, reason=TicketReason.LOW_CONFIDENCE)
+    on_stage(Stage.WRITING)
     try:
         draft = get_writer().write(retrieval)
     except WriterUnavailable:

@@ -21,10 +21,10 @@ from celery import shared_task
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
-from kombu.exceptions import OperationalError as BrokerUnreachable
 
 from assistant.mail import compose
 from assistant.models import Mail, MailQuerySet, Ticket, TicketMessage
+from knowledge import bell
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +100,7 @@ def _ring(mail_id: int) -> None:
     if _bell is not None:
         _bell.set()
         return
-    try:
-        send_mail.delay(mail_id)
-    except (BrokerUnreachable, OSError) as error:
-        log.warning("mail %d: left to the sweep, the broker fails (%s)", mail_id, type(error).__name__)
+    bell.send(send_mail, mail_id, about=f"mail {mail_id}")
 
 
 def _try(mail_id: int) -> bool:

@@ -20,6 +20,10 @@ _SUPPORT = (
     "assistant.view_ticketmessage",
     "assistant.add_ticketmessage",
     "assistant.add_label",
+    "assistant.view_escalationphrase",
+    "assistant.add_escalationphrase",
+    "assistant.change_escalationphrase",
+    "assistant.delete_escalationphrase",
 )
 
 ROLES: Final[dict[str, tuple[str, ...]]] = {
@@ -30,6 +34,9 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "knowledge.add_category",
         "knowledge.change_category",
         "knowledge.delete_category",
+        "knowledge.view_importrun",
+        "knowledge.add_importrun",
+        "knowledge.change_importrun",
         *_RECORDS,
     ),
     "Support": _SUPPORT,

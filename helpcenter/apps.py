@@ -8,7 +8,13 @@ class HelpcenterConfig(AppConfig):
     name = "helpcenter"
 
     def ready(self) -> None:
-        from helpcenter import checks  # noqa: F401  (registers the system checks)
+        from django.core.signals import request_finished
+
+        from helpcenter import address, checks  # noqa: F401  (registers the system checks)
+        from knowledge import site
+
+        address.install()
+        request_finished.connect(site.end)
 
 
 class HelpcenterAdminConfig(AdminConfig):

@@ -9,4 +9,5 @@ urlpatterns = [
     path("search/", views.search, name="search"),
     path("categories/<slug:slug>/", views.category, name="category"),
     path("articles/<slug:slug>/", views.article, name="article"),
+    path("articles/<slug:slug>/vote/", views.vote_on_article, name="article_vote"),
 ]

@@ -5,28 +5,33 @@ meant for this reader, is a 404 from the moment the change is committed.
 """
 
 import unicodedata
+import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from knowledge import catalogue
+from knowledge import catalogue, site, structured
 from knowledge.links import LinkSource, link_resolver
 from knowledge.markdown import heading_anchors, plain_text, render_markdown
-from knowledge.models import Article, Category, Language, Reader
+from knowledge.models import Article, Audience, Category, Language, Reader
+from knowledge.quoting import PARAMETER, QuoteLink, find_quote
 from knowledge.retrieval import search_articles
 from knowledge.snippets import Segment, highlighted, snippet
+from knowledge.votes import vote, vote_of
 
 MAX_QUERY_LENGTH = 500  # characters
 DESCRIPTION_LENGTH = 155  # characters, what result pages of search engines show
 TOC_LEVELS = (2, 3)
 TOC_MINIMUM = 3  # headings; fewer are seen at a glance
 OLD_AFTER = timedelta(days=365)
+VOTER = "voter"  # in the session: a random number, so that a vote can be changed
 
 
 @dataclass(frozen=True)
@@ -89,32 +94,59 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def article(request: HttpRequest, slug: str) -> HttpResponse:
     language = _language()
-    visible = Article.objects.published().visible_to(request.user)
-    found = visible.filter(language=language, slug=slug).select_related("category__parent__parent").first()
+    found = _readable(request.user, slug, language)
     if found is None:
         return _article_in_another_language(request.user, slug)
-    headings = [heading for heading in heading_anchors(found.body) if heading.level in TOC_LEVELS]
+    all_headings = heading_anchors(found.body)
+    headings = [heading for heading in all_headings if heading.level in TOC_LEVELS]
+    resolve = link_resolver(found.body, language=language, user=request.user, stands_in=LinkSource.of(found))
+    link = QuoteLink.read(request.GET.get(PARAMETER, ""))
+    quoted = find_quote(found, link, headings=all_headings, resolve_link=resolve) if link else None
+    body = quoted.body if quoted is not None else None
     translations = catalogue.translations_of(found, user=request.user)
     alternates = {language: found.get_absolute_url()} | {
         code: other.get_absolute_url() for code, other in translations.items()
     }
+    trail = catalogue.ancestors(found.category)
+    description = _shortened(plain_text(found.body), DESCRIPTION_LENGTH)
     context = {
         "article": found,
-        "body": render_markdown(
-            found.body,
-            resolve_link=link_resolver(
-                found.body, language=language, user=request.user, stands_in=LinkSource.of(found)
-            ),
-        ),
+        "body": body or render_markdown(found.body, resolve_link=resolve),
+        "is_quoted": body is not None,
+        "lost_quote": quoted if body is None else None,
         "headings": headings if len(headings) >= TOC_MINIMUM else [],
-        "trail": catalogue.ancestors(found.category),
+        "trail": trail,
         "related": catalogue.related_articles(found, user=request.user),
         "alternates": alternates,
         "missing_languages": [code for code in Language.values if code not in alternates],
-        "description": _shortened(plain_text(found.body), DESCRIPTION_LENGTH),
-        "is_old": found.updated_at < timezone.now() - OLD_AFTER,
+        "description": description,
+        "is_old": _last_looked_at(found) < timezone.localdate() - OLD_AFTER,
+        "is_helpful": vote_of(found, str(request.session.get(VOTER, ""))),
     }
+    if found.audience == Audience.PUBLIC:
+        publisher = site.current().display_name
+        context["structured"] = [
+            structured.article_node(
+                found, description=description, publisher=publisher, translations=list(translations.values())
+            ),
+            structured.breadcrumb_node(
+                (_("Help center"), reverse("home")), trail, (found.title, found.get_absolute_url())
+            ),
+        ]
     return render(request, "knowledge/article.html", context)
+
+
+@require_POST
+def vote_on_article(request: HttpRequest, slug: str) -> HttpResponse:
+    """Yes or no from this browser; the last word counts."""
+    found = _readable(request.user, slug, _language())
+    if found is None:
+        raise Http404
+    said = request.POST.get("helpful")
+    if said in ("yes", "no"):
+        voter = str(request.session.setdefault(VOTER, uuid.uuid4().hex))
+        vote(article=found, voter=voter, is_helpful=said == "yes")
+    return redirect(f"{found.get_absolute_url()}#vote")
 
 
 @require_safe
@@ -147,6 +179,16 @@ def _results(query: str, language: str, user: Reader) -> list[SearchResult]:
         )
         for found, passage in search_articles(query, language=language, user=user)
     ]
+
+
+def _readable(user: Reader, slug: str, language: str) -> Article | None:
+    visible = Article.objects.published().visible_to(user)
+    return visible.filter(language=language, slug=slug).select_related("category__parent__parent").first()
+
+
+def _last_looked_at(found: Article) -> date:
+    changed = timezone.localtime(found.updated_at).date()
+    return max(changed, found.reviewed_at) if found.reviewed_at else changed
 
 
 def _article_in_another_language(user: Reader, slug: str) -> HttpResponse:

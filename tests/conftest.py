@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import translation
 
-from knowledge import generations, retrieval, vectors
+from knowledge import bell, generations, retrieval, vectors
 from knowledge.indexing import bell_held, sync_article
 from knowledge.models import Article, Audience, Category, Status
 
@@ -32,6 +32,7 @@ def _fresh_index() -> Iterator[None]:
     yield
     retrieval.forget_lexical_indexes()
     generations.forget()
+    bell.forget_broker()
     vectors.reset_store()
     shutil.rmtree(settings.INDEX_DIR, ignore_errors=True)
 

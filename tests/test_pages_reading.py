@@ -108,7 +108,7 @@ def test_an_article_is_rendered_with_contents_links_and_metadata(client, make_ar
     assert '<link rel="canonical" href="http://localhost:8000/en/articles/pause/">' in html
     assert '<link rel="alternate" hreflang="de" href="http://localhost:8000/de/articles/pausieren/">' in html
     assert '<meta name="description" content="Short answer.' in html
-    assert "More on “Money”" in text_of(html.encode())
+    assert "Related articles" in text_of(html.encode())
     assert 'name="robots"' not in html
 
 
