@@ -5,18 +5,22 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from assistant.models import Question, Ticket
 from assistant.services import store_question
+from tests.browsing import open_page
 from tests.databases import locked_by_somebody_else
-from tests.test_browser import _open, browser, pause
 
-__all__ = ["browser", "pause"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 ASKED = "How much is a pause of my subscription?"
 ANSWER = "costs 9 euros a month"
+
+
+def _open(browser: Browser, live_server, **options) -> tuple[Page, list[str]]:
+    page, watch = open_page(browser, live_server.url, **options)
+    return page, watch.problems
 
 
 def _waiting(text: str) -> Question:

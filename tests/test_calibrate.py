@@ -1,21 +1,25 @@
 """`calibrate`: from labelled questions to a threshold that all processes use, and back."""
 
+import contextlib
 import io
 import json
+import threading
 
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
+from assistant import outbox
 from assistant.asking import Inquiry, candidates, decide
-from assistant.calibration import store
+from assistant.calibration import running, store
 from assistant.calibration.promise import Candidate, Trial
 from assistant.calibration.rescaling import fit_rescale
 from assistant.confidence import Rescale
 from assistant.measured import Calibration, CalibrationState
 from assistant.services import ask_question
 from tests.judged import judged, labelled_rows, make_articles, write_rows
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.django_db
 LOOSE = {"max_risk": 0.3, "confidence": 0.8}  # what a dozen labels can promise
@@ -93,10 +97,9 @@ def test_the_way_back(questions, capsys):
 def test_hidden_gold_is_a_near_miss(questions):
     report = calibrate(questions, hide_gold=0.5, dry_run=True, max_risk=0.9, confidence=0.5)
     assert 1 < report["hidden"] < 12
-    assert report["after"]["wrong"] + report["before"]["wrong"] >= 0
     plain = calibrate(questions, dry_run=True, max_risk=0.9, confidence=0.5)
-    lowest = [point for point in report["curve"] if point[0] == 0.01][0]
-    assert lowest[2] > [point for point in plain["curve"] if point[0] == 0.01][0][2]
+    lowest = next(point for point in report["curve"] if point[0] == 0.01)
+    assert lowest[2] > next(point for point in plain["curve"] if point[0] == 0.01)[2]
 
 
 @pytest.mark.parametrize(
@@ -224,3 +227,33 @@ def test_the_site_scale_stays_the_models_where_labels_do_not_speak_for_another()
     assert fit_rescale(scores[:90], [score > 0.5 for score in scores[:90]]) is None  # too few
     assert fit_rescale(scores, [True] * 390 + [False] * 10) is None  # too few wrong ones
     assert fit_rescale(scores, [score < 0.5 for score in scores]) is None  # the surest are wrong: no scale
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_a_process_serves_by_itself_nobody_waits_for_a_calibration(make_article):
+    """The web process of `serve`: the request only begins it."""
+    for article in make_articles(make_article).values():
+        for _copy in range(4):
+            judged(article, "right", text=f"{article.title}?")
+    with outbox.rings(threading.Event()):
+        row = running.start(by=None, max_risk=0.3, confidence=0.8)
+        names = [thread.name for thread in threading.enumerate()]
+        assert f"calibration {row.pk}" in names
+        wait_until(
+            lambda: Calibration.objects.get(pk=row.pk).state == "proposed", seconds=120, what="calibration"
+        )
+    row.refresh_from_db()
+    assert (row.labelled, row.done, row.total) == (12, 12, 12)
+
+
+def test_what_goes_wrong_is_written_into_the_row(center, settings):
+    judged(center["pause"], "right")
+    row = Calibration.objects.create(source="site", max_risk=0.3, confidence=0.8)
+    settings.ANSWER_WRITER = "nonsense:model"
+    with contextlib.suppress(Exception):
+        running.run(row.pk)
+    row.refresh_from_db()
+    assert row.state == "failed" and row.error
+    running.run(row.pk)  # a second delivery of the task finds nothing to do
+    row.refresh_from_db()
+    assert row.state == "failed"

@@ -4,11 +4,11 @@ A list says what the ranges in its address mean, because Django's own filters sh
 """
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, time
 from urllib.parse import urlencode
 
 from django.urls import reverse
-from django.utils import formats
+from django.utils import formats, timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
@@ -47,7 +47,8 @@ def of_run(
 
 
 def of_week(start: date, end: date, **more: object) -> str:
-    return questions_address(created_at__gte=start.isoformat(), created_at__lt=end.isoformat(), **more)
+    first, after = (timezone.make_aware(datetime.combine(day, time.min)).isoformat() for day in (start, end))
+    return questions_address(created_at__gte=first, created_at__lt=after, **more)
 
 
 def described(query: Mapping[str, str]) -> str:

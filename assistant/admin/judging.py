@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 from django.contrib import admin, messages
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, OrderBy, Q, QuerySet, Value
 from django.db.models.functions import Mod
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -29,6 +29,7 @@ from knowledge.admin.display import badge
 from knowledge.models import Article
 
 PERMISSION = "assistant.add_label"
+BY_LOT = (OrderBy(Mod(F("pk") * 7919, Value(10007))), "pk")
 _SUGGESTED = 400  # titles offered while typing
 _NAMED = 3  # candidates in an error
 _TONES: dict[str, str] = {
@@ -64,6 +65,7 @@ class JudgementFilter(admin.SimpleListFilter):
             ("voted", _("To judge: customer not helped")),
             ("any", _("Judged")),
             ("not_right", _("Judged, not right")),
+            ("with_article", _("Judged, article known")),
             *Verdict.choices,
         ]
 
@@ -77,6 +79,8 @@ class JudgementFilter(admin.SimpleListFilter):
                 return queryset.exclude(label=None)
             case "not_right":
                 return queryset.filter(pk__in=Label.objects.not_right().values("question"))
+            case "with_article":
+                return queryset.filter(pk__in=Label.objects.exclude(articles=None).values("question"))
             case value if value in Verdict.values:
                 return queryset.filter(label__verdict=value)
         return None
@@ -104,8 +108,7 @@ def queue(questions: QuerySet[Question]) -> QuerySet[Question]:
     """Unjudged questions in an order drawn by lot, the same each time: whoever works from its top judges a fair
     sample, which a promise about all questions needs. The interesting ones first would be none."""
     undecided = Q(status=QuestionStatus.RECEIVED)
-    waiting = questions.filter(label=None).exclude(undecided)
-    return waiting.order_by(Mod(F("pk") * 7919, 10007), "pk")
+    return questions.filter(label=None).exclude(undecided).order_by(*BY_LOT)
 
 
 def panel_of(question: Question, story: Story, user: Any) -> JudgePanel | None:

@@ -207,7 +207,7 @@ def _page(request: HttpRequest, form: CalibrateForm) -> HttpResponse:
             "span": span,
             "spans": WEEKS,
             "summary": summary,
-            "numbers": {"threshold": charts.percent(standing.threshold), **numbers_of(summary)},
+            "numbers": {"threshold": charts.percent(standing.threshold, 1), **numbers_of(summary)},
             "charts": _charts(summary, to_known),
             "retrieval": retrieval_tables(summary, partial(_to_group, to_known, is_run=run is not None)),
             "trend": _trend(by_week) if answered + escalated else None,
@@ -236,9 +236,12 @@ def _charts(summary: Summary, address: charts.Address) -> list[charts.Chart]:
 
 
 def _to_group(address: charts.Address, field: str, name: str, *, is_run: bool) -> str:
-    if field == "category" and not is_run:
-        return address(category=name) if name else ""
-    return address(**{f"{field}__exact": name})
+    """The questions of a group of which it is known which article answers them, as the figures beside it are."""
+    if is_run:
+        return address(**{f"{field}__exact": name, "is_answerable__exact": 1})
+    if field == "language":
+        return address(language__exact=name, judgement="with_article")
+    return address(category=name) if name else ""
 
 
 def _trend(by_week: Sequence[Week]) -> list[charts.Chart]:

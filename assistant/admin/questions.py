@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from assistant.admin.drilling import described
 from assistant.admin.judging import (
+    BY_LOT,
     CategoryFilter,
     JudgeActions,
     JudgementFilter,
@@ -110,6 +111,11 @@ class QuestionAdmin(JudgeActions, LookOnly, _QuestionAdmin):
             name="assistant_question_judge",
         )
         return [judged, *super().get_urls()]
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        if is_changelist(request) and request.GET.get(JudgementFilter.parameter_name) == "sample":
+            return BY_LOT
+        return super().get_ordering(request)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

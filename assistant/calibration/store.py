@@ -14,6 +14,7 @@ from django.utils import timezone
 from assistant.confidence import ConfidenceModel, Rescale, SiteCalibration, load_model
 from assistant.measured import Calibration, CalibrationState
 from knowledge import generations
+from knowledge.embeddings import EmbedderUnavailable, current_recipe
 
 
 class NotToBePutInForce(Exception):
@@ -32,7 +33,7 @@ class Binding:
     def now(cls) -> "Binding":
         generation = generations.live()
         return cls(
-            recipe=generation.recipe if generation is not None else "",
+            recipe=generation.recipe if generation is not None else _recipe_of_settings(),
             writer=settings.ANSWER_WRITER,
             model=load_model(settings.CONFIDENCE_FILE).fingerprint,
         )
@@ -137,6 +138,14 @@ def name_of(row: Calibration) -> str:
         f"#{row.pk} {row.source}: at most {row.max_risk:.0%} wrong with {row.confidence:.0%} certainty, "
         f"{row.answered} of {row.labelled} labelled questions answered, {day:%Y-%m-%d}"
     )[:200]
+
+
+def _recipe_of_settings() -> str:
+    """Of the index that the first article will make."""
+    try:
+        return current_recipe().fingerprint
+    except EmbedderUnavailable:
+        return ""
 
 
 def binding_fields(binding: Binding) -> dict[str, Any]:

@@ -298,7 +298,7 @@ def times_over_weeks(labels: Sequence[str], times: Sequence[tuple[int | None, in
 
 def _of_point(point: CurvePoint) -> str:
     return _("from %(threshold)s on %(coverage)s answered, %(risk)s of them wrong") % {
-        "threshold": percent(point.threshold),
+        "threshold": percent(point.threshold, 1),
         "coverage": percent(point.coverage),
         "risk": percent(point.risk, 1),
     }

@@ -33,7 +33,7 @@ def as_html(report: Report, *, name: str, articles: str, is_gold_hidden: bool) -
                 "calibration": first.confidence.calibration,
                 "is_calibrated": first.confidence.calibrated,
                 "recipe": first.retrieval.recipe[:12],
-                "threshold": charts.percent(first.confidence.threshold),
+                "threshold": charts.percent(first.confidence.threshold, 1),
                 "numbers": numbers_of(summary),
                 "count": summary.count,
                 "charts": [
@@ -75,7 +75,7 @@ def retrieval_tables(summary: Summary, address: Any, *, most: int = 15) -> list[
             )
 
         if groups:
-            headings = (title, _("Questions"), _("First"), _("In first five"), "MRR")
+            headings = (title, _("Questions"), "hit@1", "hit@5", "MRR")
             tables.append((title, charts.Table(headings, tuple(row(one) for one in groups))))
     return tables
 
