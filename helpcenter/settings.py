@@ -100,7 +100,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "django.contrib.admin",
+    "helpcenter.apps.HelpcenterAdminConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -247,21 +247,22 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # Seconds after which Redis gives an unfinished task to somebody else. A retry waits for its countdown in a
     # worker, then for a free process, then runs: all three have to end before, or it runs twice at once.
     "visibility_timeout": 3600,
-    # A broker that was cut off without a word costs a visitor this and not for ever. Workers listen for one
-    # second at a time, far below it.
+    # A broker that was cut off without a word costs one visitor this, twice, and not for ever. Workers, which listen
+    # for one second at a time, give it longer (helpcenter.celery).
     "socket_connect_timeout": 2.0,
-    "socket_timeout": 3.0,
+    "socket_timeout": 2.0,
     "socket_keepalive": True,
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # the broker may be away for a night
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # they are nearly done, and may run twice
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps no file: all is due within a minute of a start
+CELERY_WORKER_CONSUMER = "helpcenter.celery_parts:ReturningConsumer"
+CELERY_BEAT_SCHEDULER = "helpcenter.celery_parts:SparingScheduler"  # keeps no file: all is due at a start
 CELERY_BEAT_ENABLE_REMOTE_CONTROL = True  # `celery inspect ping` reaches beat as well
 CELERY_BEAT_SCHEDULE = {  # seconds; a wake-up that nobody took by then is not worth taking
-    "sweep": {"task": "knowledge.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
+    "sweep": {"task": "knowledge.sweep", "schedule": 2.0, "options": {"expires": 2.0}},
     "build-index": {"task": "knowledge.build_index", "schedule": 5.0, "options": {"expires": 5.0}},
-    "compare-index": {"task": "knowledge.compare_index", "schedule": 10.0, "options": {"expires": 10.0}},
+    "compare-index": {"task": "knowledge.compare_index", "schedule": 5.0, "options": {"expires": 5.0}},
     "repair-index": {"task": "knowledge.repair_index", "schedule": 60.0, "options": {"expires": 60.0}},
     "send-mail": {"task": "assistant.send_due_mail", "schedule": 30.0, "options": {"expires": 30.0}},
     "forget-budgets": {

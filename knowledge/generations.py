@@ -60,12 +60,12 @@ def building() -> Generation | None:
     return Generation.objects.filter(state=GenerationState.BUILDING).first()
 
 
-def embedder_of(generation: Generation) -> Embedder:
-    """The model that made its vectors. Raises EmbedderUnavailable."""
+def embedder_of(generation: Generation, *, is_awaited: bool = False) -> Embedder:
+    """The model that made its vectors. Raises EmbedderUnavailable; `is_awaited` as in `get_embedder`."""
     trouble = trouble_of(generation)
     if trouble:
         raise EmbedderUnavailable(trouble)
-    return get_embedder(generation.model)
+    return get_embedder(generation.model, is_awaited=is_awaited)
 
 
 def trouble_of(generation: Generation) -> str:

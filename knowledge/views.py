@@ -92,7 +92,7 @@ def article(request: HttpRequest, slug: str) -> HttpResponse:
     description = _shortened(plain_text(found.body), DESCRIPTION_LENGTH)
     context = {
         "article": found,
-        "body": body or render_markdown(found.body, resolve_link=resolve),
+        "body": body or render_markdown(found.body, resolve_link=resolve, language=language),
         "is_quoted": body is not None,
         "lost_quote": quoted if body is None else None,
         "headings": headings if len(headings) >= TOC_MINIMUM else [],

@@ -17,12 +17,15 @@ from django.core.cache import cache
 from django.utils import translation
 from playwright.sync_api import Browser, sync_playwright
 
-from knowledge import generations, retrieval, vectors
+from knowledge import bell, generations, retrieval, vectors
 from knowledge.indexing import bell_held, sync_article
 from knowledge.models import Article, Audience, Category, Status
 from tests.browsing import CHROMIUM, FLAGS
 
 SHARED_DATA = Path(os.environ.get("HELPCENTER_DATA", settings.BASE_DIR.parent / "shared" / "data"))
+
+# An account, or a sign-in, costs half a second otherwise, on purpose.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 MakeArticle = Callable[..., Article]
 _numbers = itertools.count(1)
@@ -35,6 +38,7 @@ def _fresh_index() -> Iterator[None]:
     cache.clear()
     retrieval.forget_lexical_indexes()
     generations.forget()
+    bell.forget_broker()
     vectors.reset_store()
     shutil.rmtree(settings.INDEX_DIR, ignore_errors=True)
 

@@ -53,9 +53,7 @@ def examples(make_article, make_category, staff) -> dict[str, dict[str, list[str
     found: dict[str, dict[str, list[str]]] = {}
     for language in ("de", "en"):
         category = make_category("Abo" if language == "de" else "Plans", language=language)
-        article = make_article(
-            "Pause", _BODY, language=language, category=category, synced=False
-        )
+        article = make_article("Pause", _BODY, language=language, category=category, synced=False)
         other = make_article("Preise", "Text.", language=language, category=category, synced=False)
         shown = answered(article, other, text="Was kostet eine Pause?", language=language)
         judged = answered(article, text="Und wie lange?", language=language, conversation=shown.conversation)

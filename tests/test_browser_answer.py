@@ -1,4 +1,4 @@
-"""What only a browser shows of a conversation: the wait, an answer that arrives, copies; the way without scripts."""
+"""What only a browser shows of a conversation: the wait, the answer that arrives, copies; the way without scripts."""
 
 import re
 from datetime import timedelta

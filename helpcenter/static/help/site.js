@@ -92,22 +92,19 @@
       list.replaceChildren();
       for (const [place, one] of found.entries()) {
         const option = document.createElement("li");
-        const link = document.createElement("a");
         option.id = `${list.id}-${place}`;
+        option.dataset.url = one.url;
         option.setAttribute("role", "option");
         option.setAttribute("aria-selected", "false");
-        link.href = one.url;
-        link.tabIndex = -1;
-        marked(link, one.title);
+        marked(option, one.title);
         if (one.heading.length || one.category) {
           const where = document.createElement("small");
           if (one.heading.length) {
             where.append("› ");
             marked(where, one.heading);
           } else where.append(one.category);
-          link.append(where);
+          option.append(where);
         }
-        option.append(link);
         list.append(option);
       }
       if (found.length && field.dataset.suggestHint) {
@@ -172,12 +169,18 @@
       } else if (event.key === "Enter" && active >= 0 && !list.hidden) {
         event.preventDefault();
         event.stopImmediatePropagation();
-        options()[active].querySelector("a").click();
+        location.assign(options()[active].dataset.url);
       } else if (event.key === "Tab") close();
     });
     field.form.addEventListener("submit", close);
-    // The pointer leaves the field before it presses a link of the list.
+    // An option holds no link: ARIA allows it none. A click with a key held opens a tab, as a link would.
     list.addEventListener("pointerdown", (event) => event.preventDefault());
+    list.addEventListener("click", (event) => {
+      const option = event.target.closest("[role=option]");
+      if (!option) return;
+      if (event.ctrlKey || event.metaKey || event.shiftKey) window.open(option.dataset.url, "_blank", "noopener");
+      else location.assign(option.dataset.url);
+    });
     field.addEventListener("blur", () => setTimeout(close, 100));
   };
   for (const [number, field] of [...document.querySelectorAll("[data-suggest]")].entries()) suggestTo(field, number);
