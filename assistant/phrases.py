@@ -36,6 +36,9 @@ _PHRASES: Final[dict[tuple[Matter, Language], str]] = {
         mensch statt
         um * rückruf
         rückruf bitte
+        echt/richtig * ansprechpartner/person
+        erreiche/erreichen * mensch
+        mich * mit * techniker/experte/fachmann/filiale verbinden
         rückruf erbeten/erwünscht/gewünscht/erbitten
         stellen/stell sie/mich * durch
         am/per telefon * klären/besprechen
@@ -86,6 +89,8 @@ _PHRASES: Final[dict[tuple[Matter, Language], str]] = {
         tired/sick of * bot/bots/chatbot/robot/machine
         cant/cannot/not/never * reach/get * anyone/anybody/human/person/representative
         human instead
+        can/could/let a human
+        human * look/answer/help/check/read
         bot/chatbot/robot * useless/stupid/rubbish/pointless/annoying
         want/need a person/human
         phone number * talk/speak/human/person
@@ -207,6 +212,7 @@ _PHRASES: Final[dict[tuple[Matter, Language], str]] = {
         bill/billing/charge/charging/debit me * after/although/though * cancelled/canceled
         still * charged/billed/debited/charging/billing * cancelled/canceled
         unauthorised/unauthorized/fraudulent/unexplained/unjustified/unrecognised/unrecognized charge/payment/transaction/debit/withdrawal/fee/invoice
+        charge/payment/transaction/debit * i * didnt/not/never * authorise/authorize/approve/make/agree/order
         dispute/disputing/contest a/the/this/my/your * charge/payment/invoice/bill/transaction/fee
         chargeback
         want/demand/give/need/where * money back
@@ -236,6 +242,7 @@ _PHRASES: Final[dict[tuple[Matter, Language], str]] = {
         art/artikel 15/16/17/18/20/21
         dsgvo anfrage/auskunft/löschung/antrag/beschwerde/verstoß
         selbstauskunft/datenauskunft/datenlöschung/datenauskunftsersuchen
+        auskunftsrecht/löschungsanspruch/auskunftsanspruch
         welche * daten * über mich/uns
         welche * daten * mir/mich * gespeichert/speichern
         was * über mich/uns * gespeichert/speichern
@@ -259,6 +266,7 @@ _PHRASES: Final[dict[tuple[Matter, Language], str]] = {
         gdpr/dsgvo request/complaint/access/deletion/erasure/violation/breach
         under/per * gdpr
         subject access request
+        delete/erase/remove/wipe all/everything * my/our * data * from/in/on * your
         data access/subject/deletion/erasure request
         dsar
         article 15/16/17/18/20/21
@@ -336,6 +344,8 @@ _PHRASES: Final[dict[tuple[Matter, Language], str]] = {
         habe/bin/wurde/wurden/ist/sind/hat/haben * verletzt
         mich/uns/kind/sohn/tochter/frau/mann/mutter/vater * verletzt/verbrannt
         schwer/stark verletzt
+        unfall/sturz/gestürzt * gebrochen/bruch/bewusstlos/blutet/gehirnerschütterung
+        mir * gebrochen
         brennt * akku/batterie/gerät/ladegerät/rad/fahrrad
         akku/batterie/gerät/ladegerät/rad/fahrrad/bike * brennt/qualmt/raucht/explodiert/glüht/schmort
         akku/batterie/gerät/ladegerät/rad/fahrrad/bike * feuer gefangen
@@ -359,6 +369,7 @@ _PHRASES: Final[dict[tuple[Matter, Language], str]] = {
         injured/hurt/burned/burnt my/our * child/son/daughter/hand/leg/arm/head/face/wife/husband/mother/father/finger/knee/back
         my/our * child/son/daughter/wife/husband/mother/father * injured/hurt/burned/burnt
         caught/catching/on fire
+        broke/broken my * wrist/arm/leg/hand/foot/ankle/nose/collarbone/rib/finger/elbow/hip
         smoke/smoking/sparks/flames * from/out
         is/was/started smoking/sparking/exploding/melting
         battery/charger/bike/device * exploded/burning/smoking/smoke/fire/melted/sparks

@@ -37,6 +37,9 @@ def on_starting(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:  # noqa: ARG001 (gunicorn's signature)
     from django.conf import settings
 
+    from knowledge.background import declare_visitors
+
+    declare_visitors()
     if settings.CELERY_BROKER_URL:
         threading.Thread(target=_warm, name="warm-up", daemon=True).start()
         return

@@ -20,6 +20,8 @@ from assistant.api.errors import RETRY_AFTER_SECONDS, Unavailable, error_body
 from assistant.typed import typed_fields
 from knowledge import site
 
+_MESSAGES = frozenset(["detail", "body"])  # fields of a message to people
+
 
 def is_outage(error: BaseException | None) -> bool:
     return isinstance(error, OperationalError | InterfaceError)
@@ -54,6 +56,7 @@ def _page(request: HttpRequest, language: str) -> HttpResponse:
         "contact_phone": settings.CONTACT_PHONE,
         "address": request.get_full_path(),
         "typed": typed,
+        "offers_form": not any(field.name in _MESSAGES for field in typed),  # it is the one shown already
         "key": uuid.uuid4().hex,
         "csrf_token": get_token(request),
     }

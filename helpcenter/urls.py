@@ -10,6 +10,7 @@ from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path, re_path
 
 from helpcenter import views
+from helpcenter.home import home
 from knowledge.media import serve_picture
 from knowledge.sitemaps import SITEMAPS
 
@@ -27,6 +28,8 @@ urlpatterns = [
     *i18n_patterns(
         path("login/", views.SignInView.as_view(), name="login"),
         path("logout/", LogoutView.as_view(), name="logout"),
+        path("", home, name="home"),
+        path("opensearch.xml", views.opensearch, name="opensearch"),
         path("", include("knowledge.urls")),
         path("", include("assistant.urls")),
         prefix_default_language=True,

@@ -55,6 +55,14 @@ def robots(request: HttpRequest) -> HttpResponse:
     return render(request, "robots.txt", content_type="text/plain; charset=utf-8")
 
 
+@require_safe
+def opensearch(request: HttpRequest) -> HttpResponse:
+    """How a browser offers this help center as a search engine (OpenSearch 1.1), in the language of its address."""
+    return render(
+        request, "opensearch.txt", content_type="application/opensearchdescription+xml; charset=utf-8"
+    )
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
         limits = {

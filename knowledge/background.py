@@ -1,7 +1,8 @@
 """Work that takes seconds, done in a thread of its own while those who need its result wait for a bounded time.
 
-Promise: nobody waits longer than he said, counted from when the work began, so that a question that needs it several
-times waits once; the work goes on, and whoever comes later finds it done. Refuses to decide what is done without it.
+Promise: in a process that answers visitors nobody waits longer than he said, counted from when the work began, so that
+a question that needs it several times waits once; the work goes on, and whoever comes later finds it done. Commands and
+tasks wait until it is done: a whole answer is worth more to them. Refuses to decide what is done without it.
 """
 
 import threading
@@ -11,6 +12,14 @@ from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
+
+_visitors_wait = False
+
+
+def declare_visitors() -> None:
+    """This process answers people who wait."""
+    global _visitors_wait
+    _visitors_wait = True
 
 
 class Background(Generic[Result]):
@@ -28,7 +37,8 @@ class Background(Generic[Result]):
 
     def within(self, seconds: float) -> Result:
         """The result, `seconds` after the beginning at the latest. Raises TimeoutError, or what the work raised."""
-        return self._outcome.result(timeout=max(0.0, self.began_at + seconds - time.monotonic()))
+        left = max(0.0, self.began_at + seconds - time.monotonic())
+        return self._outcome.result(timeout=left if _visitors_wait else None)
 
     def _do(self, work: Callable[[], Result]) -> None:
         try:

@@ -37,6 +37,7 @@ from knowledge.plaintext import (
     plain_line,
     plain_text,
     table_head,
+    typographic_parser,
 )
 
 __all__ = [
@@ -143,15 +144,25 @@ _FRAGMENT_CLEANER = _cleaner(_ALL_TAGS)
 _INLINE_CLEANER = _cleaner(_INLINE_TAGS - {"img"})
 
 
-def render_markdown(body: str, *, resolve_link: LinkResolver | None = None) -> SafeString:
-    """The HTML of an article. Headings start at h2 and carry the anchors of `heading_anchors`."""
+def render_markdown(
+    body: str, *, resolve_link: LinkResolver | None = None, language: str | None = None
+) -> SafeString:
+    """The HTML of an article. Headings start at h2 and carry the anchors of `heading_anchors`.
+
+    With a language, quotation marks are set as that language sets them.
+    """
     # Nobody who writes an article can guess the mark, so no id in raw HTML can pass for one of ours.
     id_mark = secrets.token_hex(8)
-    return _safe(_page(body, resolve_link, id_mark), _cleaner(_ALL_TAGS, id_mark=id_mark))
+    return _safe(_page(body, resolve_link, id_mark, language), _cleaner(_ALL_TAGS, id_mark=id_mark))
 
 
 def render_with_quote(
-    body: str, start: int, end: int, *, resolve_link: LinkResolver | None = None
+    body: str,
+    start: int,
+    end: int,
+    *,
+    resolve_link: LinkResolver | None = None,
+    language: str | None = None,
 ) -> SafeString | None:
     """The same HTML with `body[start:end]` in `<mark>`s, the first of which is `#quote`.
 
@@ -160,12 +171,14 @@ def render_with_quote(
     if not 0 <= start < end <= len(body):
         return None
     id_mark = secrets.token_hex(8)
-    plain = _page(body, resolve_link, id_mark)
+    plain = _page(body, resolve_link, id_mark, language)
     opening, closing = signs = marking.two_signs(body)
 
     def reads_alike(marked: str) -> bool:
         return (
-            _page(marked, resolve_link, id_mark, unread=signs).replace(opening, "").replace(closing, "")
+            _page(marked, resolve_link, id_mark, language, unread=signs)
+            .replace(opening, "")
+            .replace(closing, "")
             == plain
         )
 
@@ -177,16 +190,23 @@ def render_with_quote(
     for last in marking.ends(body, first, end):
         marked = body[:first] + opening + body[first:last] + closing + body[last:]
         if last > first and reads_alike(marked):
-            page = _page(marked, resolve_link, id_mark, unread=signs)
+            page = _page(marked, resolve_link, id_mark, language, unread=signs)
             wrapped = marking.wrap(page, signs, mark_id=id_mark + QUOTE_ID)
             if wrapped is not None:
                 return _safe(wrapped, _cleaner(_ALL_TAGS, id_mark=id_mark))
     return None
 
 
-def _page(body: str, resolve_link: LinkResolver | None, id_mark: str, *, unread: tuple[str, ...] = ()) -> str:
+def _page(
+    body: str,
+    resolve_link: LinkResolver | None,
+    id_mark: str,
+    language: str | None,
+    *,
+    unread: tuple[str, ...] = (),
+) -> str:
     """HTML before the sanitiser. The characters in `unread` are no part of a heading's words."""
-    tokens = markdown_parser().parse(body)
+    tokens = (typographic_parser(language) if language else markdown_parser()).parse(body)
     headings = {id(token): heading for token, heading in _headings(body, tokens, unread)}
     closing: list[str] = []
     for token in tokens:

@@ -10,7 +10,7 @@ Pure. Refuses to decide what is safe: the HTML goes through the sanitiser afterw
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 PLACES: Final = 5  # tried for each end
@@ -19,6 +19,8 @@ _PRIVATE_USE: Final = range(0xE000, 0xE800)
 # What opens a line or a word in Markdown, and is no text: quotes, list marks, headings, cells, emphasis.
 _OPENING: Final = re.compile(r"(?:[\s>|*_`~\[(!#-]|(?<![^\n>\s])\d{1,9}[.)](?=\s)|<[^<>\n]*>|\+(?=\s))*")
 _CLOSING: Final = re.compile(r"(?:[\s|*_`~]|(?:</[^<>\n]*>))*\Z")
+_QUOTING: Final = re.compile(r"""["'*_`~(\[]*""")  # a sign beside it would turn the quotation mark around
+_QUOTING_BACKWARDS: Final = re.compile(r"""[.,;:!?"'*_`~)\]]*""")
 _WORD: Final = re.compile(r"(?<=[\s(])\w")
 _WORD_END: Final = re.compile(r"\w(?=[\s.,;:!?)])")
 _PIECES: Final = re.compile(r"(<[^>]*>)")
@@ -33,24 +35,25 @@ def two_signs(text: str) -> tuple[str, str]:
 
 def starts(text: str, start: int, end: int) -> Iterator[int]:
     """Places for the first sign, the likeliest first."""
-    found = _OPENING.match(text, start, end)
-    first = found.end() if found else start
-    yield from islice((place for place in _places(_WORD, text, first, end)), PLACES)
+    first = _end_of(_OPENING, text, start, end)
+    inside = _end_of(_QUOTING, text, first, end)
+    words = (one.start() for one in _WORD.finditer(text, inside + 1, end))
+    yield from islice(dict.fromkeys(chain((first, inside), words)), PLACES)
 
 
 def ends(text: str, start: int, end: int) -> Iterator[int]:
     """Places for the last sign, the likeliest first."""
+    mirrored = text[start:end][::-1]
     found = _CLOSING.search(text[start:end])
     last = start + (found.start() if found else end - start)
-    yield last
-    before = [start + one.end() for one in _WORD_END.finditer(text[start:last])]
-    yield from [place for place in reversed(before) if place < last][: PLACES - 1]
+    inside = end - _end_of(_QUOTING_BACKWARDS, mirrored, end - last, end - start)
+    words = reversed([start + one.end() for one in _WORD_END.finditer(text[start:inside])])
+    yield from islice(dict.fromkeys(chain((last, inside), words)), PLACES)
 
 
-def _places(pattern: re.Pattern[str], text: str, first: int, end: int) -> Iterator[int]:
-    yield first
-    for one in pattern.finditer(text, first + 1, end):
-        yield one.start()
+def _end_of(pattern: re.Pattern[str], text: str, start: int, end: int) -> int:
+    found = pattern.match(text, start, end)
+    return found.end() if found else start
 
 
 def wrap(html: str, signs: tuple[str, str], *, mark_id: str) -> str | None:

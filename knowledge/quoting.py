@@ -45,15 +45,19 @@ def find_quote(
     article: Article, link: QuoteLink, *, headings: list[Heading], resolve_link: LinkResolver
 ) -> Quoted:
     if link.revision == article.revision:
-        return Quoted(render_with_quote(article.body, link.start, link.end, resolve_link=resolve_link))
+        return Quoted(_marked(article, link.start, link.end, resolve_link))
     old = article.history.filter(revision=link.revision).values_list("body", flat=True).first()
     if old is None or not 0 <= link.start < link.end <= len(old):
         return Quoted(None)
     passage = old[link.start : link.end]
     if article.body.count(passage) == 1:
         start = article.body.index(passage)
-        marked = render_with_quote(article.body, start, start + len(passage), resolve_link=resolve_link)
+        marked = _marked(article, start, start + len(passage), resolve_link)
         if marked is not None:
             return Quoted(marked)
     anchor = anchor_at(heading_anchors(old), link.start)
     return Quoted(None, next((one for one in headings if one.anchor == anchor), None))
+
+
+def _marked(article: Article, start: int, end: int, resolve_link: LinkResolver) -> SafeString | None:
+    return render_with_quote(article.body, start, end, resolve_link=resolve_link, language=article.language)

@@ -129,15 +129,22 @@ def retrieve(
 
 
 def search_articles(
-    query: str, *, language: str, user: Reader = None, limit: int = 20
+    query: str,
+    *,
+    language: str,
+    user: Reader = None,
+    limit: int = 20,
+    article_languages: Sequence[str] = (),
 ) -> list[tuple[Article, RetrievedPassage]]:
     """Articles for a search box, best first, each with its best passage.
 
-    Those in another language follow only where the reader's own has next to nothing.
+    In the languages that were asked for, one after the other. Where none was, those in another language than the
+    reader's follow only if the reader's own has next to nothing.
     """
     found: dict[int, RetrievedPassage] = {}
-    for article_language in [language, *(code for code in Language.values if code != language)]:
-        if len(found) >= ENOUGH_RESULTS:
+    others = (code for code in Language.values if code != language)
+    for article_language in article_languages or (language, *others):
+        if len(found) >= ENOUGH_RESULTS and not article_languages:
             break
         retrieval = retrieve(
             query, language=language, article_language=article_language, user=user, limit=POOL
@@ -146,7 +153,8 @@ def search_articles(
         for passage in retrieval.passages:
             if passage.fused >= SEARCH_TAIL * best:
                 found.setdefault(passage.article_id, passage)
-    articles = Article.objects.published().visible_to(user).select_related("category").in_bulk(list(found))
+    readable = Article.objects.published().visible_to(user).defer("body")
+    articles = readable.select_related("category__parent__parent").in_bulk(list(found))
     return [(articles[key], passage) for key, passage in found.items() if key in articles][:limit]
 
 

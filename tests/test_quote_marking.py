@@ -101,3 +101,22 @@ def test_images_of_other_sites_are_links_and_are_not_loaded():
     assert re.findall(r'src="([^"]*)"', html) == ["/static/a.png"]
     assert 'href="https://tracker.example.com/p.png"' in html and "Lock (tracker.example.com)" in html
     assert re.search(r'<a href="https://x.example"[^>]*>Logo</a>', html)
+
+
+def test_quotation_marks_are_those_of_the_pages_language():
+    text = """Sie sagt "ja" und 'nein', wie's beliebt. `"code"`"""
+    assert "„ja“ und ‚nein‘, wie’s" in render_markdown(text, language="de")
+    assert "“ja” und ‘nein’, wie’s" in render_markdown(text, language="en")
+    assert '"ja" und' in render_markdown(text).replace("&quot;", '"')
+    assert '<code>"code"</code>' in render_markdown(text, language="de").replace("&quot;", '"')
+    marked = render_with_quote(text, text.index('"ja"'), text.index(" und"), language="de")
+    assert marked is not None and "„" in marked and "ja" in marked_text(marked)
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_every_start_and_end_is_safe_with_typography(language):
+    text = 'He said "yes, **really**" and\n\n- "one"\n- it\'s two\n'
+    for start in range(len(text)):
+        for end in range(start + 1, len(text) + 1, 3):
+            html = render_with_quote(text, start, end, language=language)
+            assert html is None or unmarked(html) == render_markdown(text, language=language)

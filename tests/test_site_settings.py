@@ -187,7 +187,9 @@ def test_every_tone_of_a_dark_scheme_can_be_read(accent):
 def test_a_logo_is_drawn_anew_and_shown_in_its_size(client, admin, kind):
     assert save(admin, new_logo=picture(kind)).status_code == 302
     html = client.get("/en/").content.decode()
-    shown = re.search(r'<img class="brand-logo" src="([^"]+)" width="160" height="40" alt="">', html)
+    shown = re.search(
+        r'<img class="brand-logo brand-logo-wide" src="([^"]+)" width="160" height="40" alt="">', html
+    )
     assert shown is not None
     response = client.get(shown[1])
     assert response["Content-Type"] == "image/png"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpcenter.readiness import State, readiness
-from knowledge import embeddings, word_index
+from knowledge import background, embeddings, word_index
 from knowledge.background import Background
 from knowledge.embeddings import EmbedderUnavailable, get_embedder, use_embedder
 from knowledge.models import Article
@@ -23,6 +23,11 @@ from tests.test_two_processes import start_serve
 pytestmark = pytest.mark.xdist_group("serve")
 
 QUESTION_SECONDS = 10.0  # by when every question has ended
+
+
+@pytest.fixture(autouse=True)
+def visitors_wait(monkeypatch):
+    monkeypatch.setattr(background, "_visitors_wait", True)
 
 
 # --- work in the background -------------------------------------------------------------------------------
@@ -41,6 +46,14 @@ def test_waits_are_counted_from_the_beginning():
     assert not work.is_done
     release.set()
     assert work.within(60.0) is True
+
+
+def test_where_no_visitor_waits_it_is_waited_for(monkeypatch):
+    monkeypatch.setattr(background, "_visitors_wait", False)
+    release = threading.Event()
+    work = Background("test", lambda: release.wait(60))
+    threading.Timer(0.5, release.set).start()
+    assert work.within(0.0) is True
 
 
 def test_what_the_work_raises_is_raised():

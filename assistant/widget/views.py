@@ -42,7 +42,7 @@ def script(request: HttpRequest) -> HttpResponseBase:
 def widget(request: HttpRequest) -> HttpResponseBase:
     """The first page. Without a pass yet: one for the site that embeds this, if it may."""
     if request.widget is not None:  # type: ignore[attr-defined]
-        return render(request, "widget/start.html", {"is_expired": "expired" in request.GET})
+        return render(request, "widget/start.html")
     origin = _embedding_origin(request)
     if not may_embed(origin):
         return render(request, "widget/not_allowed.html", {"origin": origin}, status=_FORBIDDEN)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
@@ -324,6 +325,7 @@ class ArticleAdmin(HistoryAdmin):
 
     @admin.action(description=_("Mark selected articles as checked today"), permissions=["change"])
     def mark_reviewed(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
+        assert isinstance(request.user, User)  # staff, never anonymous
         self._apply(request, queryset, partial(mark_reviewed, by=request.user))
 
     @admin.action(description=_("Try again to index selected articles"), permissions=["change"])

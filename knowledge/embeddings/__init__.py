@@ -192,8 +192,8 @@ def get_embedder(name: str = "", *, is_awaited: bool = False) -> Embedder:
     """The process's embedder for a value of EMBEDDING_MODEL, by default the one that is set.
 
     Loaded on first use (seconds). Raises EmbedderUnavailable; after a failure that is what everybody gets at once,
-    until one caller, a while later, tries again. `is_awaited`: a visitor waits, and gets the same where the loading
-    has been going on for PATIENCE_SECONDS; it goes on in the background.
+    until one caller, a while later, tries again. `is_awaited`: a question gets the same where visitors wait and the
+    loading has been going on for PATIENCE_SECONDS; it goes on in the background.
     """
     name = name or settings.EMBEDDING_MODEL
     given = _given.get(name, _given.get(""))

@@ -5,7 +5,8 @@ test compares them. English and German halves as `bilingual` describes them.
 
 Refuses to decide: anything about other models. Their folders may hold whatever sentence-transformers knows to read.
 
-Method: BERT (Devlin et al. 2019) as MiniLM-L6-H384 has it, mean of the token vectors, unit length.
+Method: BERT (Devlin et al. 2019) as MiniLM-L6-H384 has it, mean of the token vectors, unit length; in German
+a mean with weights for pieces and layers, and words that English knows better in its pieces.
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from knowledge.embeddings.pieces import TwoVocabularies
 from knowledge.language import most_likely_language
 
 if TYPE_CHECKING:
@@ -61,9 +63,16 @@ class MiniLMEncoder:
         self.reads_by_language = german is not None
         if german is not None:
             adapters = load_file(german / "german.safetensors", device=str(self._device))
-            self._table, self._scale = adapters.pop("table"), adapters.pop("scale")
+            try:
+                self._table, self._scale, self._piece_weights, self._layer_weights = (
+                    adapters.pop(name) for name in ("table", "scale", "weights", "layers")
+                )
+            except KeyError as error:
+                raise ValueError(
+                    f"{german} lacks {error}; it was built by another version of train_german"
+                ) from None
             self._german_layers = _adapted(self._layers, adapters)
-            self._german_tokenizer = _tokenizer(german / "german_tokenizer.json")
+            self._pieces = TwoVocabularies(_tokenizer(german / "german_tokenizer.json"), self._tokenizer)
         self.dimension = int(config["hidden_size"])
         self.max_tokens = max_tokens
 
@@ -88,19 +97,20 @@ class MiniLMEncoder:
         return vectors
 
     def count_tokens(self, text: str, *, language: str) -> int:
-        return len(self._encoded(text, self._is_german(text, language)))
+        return len(self._encoded([text], self._is_german(text, language))[0])
 
     def _is_german(self, text: str, language: str | None) -> bool:
         if not self.reads_by_language:
             return False
         return (language or most_likely_language(text, _LANGUAGES)) == _GERMAN
 
-    def _encoded(self, text: str, german: bool) -> list[int]:
-        ids: list[int] = (self._german_tokenizer if german else self._tokenizer).encode(text).ids
-        return ids
+    def _encoded(self, texts: Sequence[str], german: bool) -> list[list[int]]:
+        if german:
+            return self._pieces.ids(texts)
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
 
     def _ids(self, text: str, german: bool) -> list[int]:
-        ids = self._encoded(text, german)
+        ids = self._encoded([text], german)[0]
         return ids if len(ids) <= self.max_tokens else [*ids[: self.max_tokens - 1], ids[-1]]
 
     def _read(self, rows: Sequence[Sequence[int]], german: bool) -> "NDArray[np.float32]":
@@ -115,26 +125,47 @@ class MiniLMEncoder:
             is_token[place, : len(row)] = True
         ids, is_token = ids.to(self._device), is_token.to(self._device)
         with torch.inference_mode():
-            hidden = self._embedded(ids, german)
+            states = [self._embedded(ids, german)]
             mask = None if bool(is_token.all()) else is_token[:, None, None, :].expand(-1, -1, length, -1)
             for layer in self._german_layers if german else self._layers:
-                hidden = self._transformed(hidden, mask, layer)
-            weights = is_token.unsqueeze(-1).to(hidden)
-            mean = (hidden * weights).sum(1) / weights.sum(1)
+                states.append(self._transformed(states[-1], mask, layer))
+            hidden, weights = states[-1], is_token.to(states[-1])
+            if german:
+                hidden = sum(
+                    weight * state
+                    for weight, state in zip(self._layer_weights.tolist(), states, strict=True)
+                    if weight
+                )
+                weights = weights * self._weights_of(ids)
+            weights = weights.unsqueeze(-1)
+            mean = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
             vectors: NDArray[np.float32] = functional.normalize(mean, dim=1).cpu().numpy()
         return vectors
 
     def _embedded(self, ids: "torch.Tensor", german: bool) -> "torch.Tensor":
         from torch.nn import functional
 
+        english = self._embeddings["word_embeddings.weight"]
         if german:
-            words = self._table[ids].float() * self._scale[ids].float().unsqueeze(-1)
+            own, is_borrowed = self._own(ids)
+            words = self._table[own].float() * self._scale[own].float().unsqueeze(-1)
+            words[is_borrowed] = english[ids[is_borrowed] - len(self._table)]
         else:
-            words = functional.embedding(ids, self._embeddings["word_embeddings.weight"])
+            words = functional.embedding(ids, english)
         # In the order of BERT's own code: sums of floats depend on it.
         words = words + self._embeddings["token_type_embeddings.weight"][0]
         words = words + self._embeddings["position_embeddings.weight"][: ids.shape[1]]
         return self._normalized(words, self._embeddings, "LayerNorm")
+
+    def _own(self, ids: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
+        """German ids, with 0 where a piece is English, and where that is."""
+        is_borrowed = ids >= len(self._table)
+        return ids.masked_fill(is_borrowed, 0), is_borrowed
+
+    def _weights_of(self, ids: "torch.Tensor") -> "torch.Tensor":
+        """How much each piece counts in the mean; one that is read in English counts in full."""
+        own, is_borrowed = self._own(ids)
+        return self._piece_weights[own].float().masked_fill(is_borrowed, 1.0)
 
     def _transformed(
         self, hidden: "torch.Tensor", mask: "torch.Tensor | None", layer: Layer

@@ -167,9 +167,10 @@ def _frequencies(pairs: list[Pair], tokenizer: Tokenizer, options: Options) -> N
     left_out = {*options.not_for_pieces, *options.dictionaries}
     texts = [pair.german for pair in pairs if pair.source not in left_out]
     seen = np.fromiter(chain.from_iterable(_ids(tokenizer, texts)), np.int64)
-    counts = np.bincount(seen, minlength=tokenizer.get_vocab_size()).astype(np.float64)
-    counts[[tokenizer.token_to_id(piece) for piece in FRAME]] = len(texts)  # one of each a text
-    return counts / max(1.0, counts.sum())
+    pieces = tokenizer.get_vocab()
+    counts = np.bincount(seen, minlength=len(pieces)).astype(np.float64)
+    counts[[pieces[piece] for piece in FRAME]] = len(texts)  # one of each a text
+    return np.asarray(counts / max(1.0, counts.sum()))
 
 
 def _trained(

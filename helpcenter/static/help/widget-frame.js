@@ -1,32 +1,19 @@
-/* Inside the frame. Talks to the site that embeds it, by its exact address, about size and closing and nothing else;
-   what is asked and answered never leaves this page. */
+/* Inside the frame. Talks to the site that embeds it, by its exact address, about size, closing and where it is;
+   what is asked and answered is never sent. */
 (() => {
   "use strict";
   const body = document.body;
   const host = body.dataset.widgetOrigin;
   if (!host) return;
-  const KEY = "helpcenter-widget";
   const isFramed = window.parent !== window;
   const tell = (type, values = {}) => {
     if (isFramed) window.parent.postMessage({ source: "helpcenter", type, ...values }, host);
   };
 
-  // A conversation outlives the page of the site that embeds it, in this tab. Where storage is refused it does not.
-  try {
-    const isStart = "widgetStart" in body.dataset;
-    const isThread = location.pathname.includes("/conversations/");
-    const kept = sessionStorage.getItem(KEY);
-    if (isStart && kept && !location.search.includes("fresh")) {
-      sessionStorage.removeItem(KEY); // should it not open, the next try begins anew
-      location.replace(kept);
-      return;
-    }
-    if (isThread) sessionStorage.setItem(KEY, location.pathname);
-    for (const link of document.querySelectorAll("[data-widget-fresh]")) {
-      link.href += (link.href.includes("?") ? "&" : "?") + "fresh=1";
-      link.addEventListener("click", () => sessionStorage.removeItem(KEY));
-    }
-  } catch { /* a browser that keeps nothing for framed pages */ }
+  // A conversation outlives the page of the site that embeds it, in this tab. Browsers refuse framed pages a storage
+  // of their own, so the embedding site keeps the address; it could read what it shows anyway.
+  if ("widgetStart" in body.dataset) tell("place", { path: "" });
+  if (/^\/w\/[^/]+\/(de|en)\/conversations\//.test(location.pathname)) tell("place", { path: location.pathname });
 
   const close = document.querySelector("[data-widget-close]");
   if (close && isFramed) {

@@ -85,8 +85,16 @@
     const query = new URLSearchParams({ host: location.origin, ...(accent && { accent: accent.slice(1) }) });
     const plain = `${help}/${language}/`;
 
+    const KEY = `helpcenter ${help}`;
+    const isPlace = (path) => new RegExp(`^/w/[\\w.:-]+/${language}/conversations/[0-9a-f-]{36}/$`).test(path);
+    function place() {
+      try { return [sessionStorage.getItem(KEY)].find(isPlace) || ""; } catch { return ""; }
+    }
+    function keep(path) {
+      try { isPlace(path) ? sessionStorage.setItem(KEY, path) : sessionStorage.removeItem(KEY); } catch { /* not kept, then */ }
+    }
     function load() {
-      frame = make("iframe", { title: words.panel, src: `${help}/${language}/widget/?${query}`, allow: "clipboard-write" });
+      frame = make("iframe", { title: words.panel, src: help + (place() || `/${language}/widget/?${query}`), allow: "clipboard-write" });
       const waiting = make("p");
       waiting.append(make("span", { textContent: words.loading }), make("a", { href: plain, target: "_blank", rel: "noopener", textContent: words.link }));
       guards[0].after(frame, waiting);
@@ -132,6 +140,7 @@
         if (!panel.hidden) tell("first");
       }
       if (event.data.type === "close") close();
+      if (event.data.type === "place") keep(event.data.path);
       if (event.data.type === "size" && Number.isFinite(event.data.height)) {
         panel.style.setProperty("--wanted", `${Math.min(Math.max(event.data.height, 320), 680)}px`);
       }
