@@ -52,11 +52,11 @@ def compute_signals(retrieval: Retrieval) -> Signals:
     bm25 = max((passage.bm25 for passage in own if passage.bm25 is not None), default=0.0)
 
     lexical = retrieval.lexical
-    terms = lexical.terms(retrieval.question)
-    held = sum(lexical.holds(term.term, first.passage_id) for term in terms)
+    terms = [term for term in retrieval.terms if term.is_asked]
+    held = sum(lexical.holds(term, first.passage_id) for term in terms)
     coverage = held / len(terms) if terms else 0.0
-    mass = sum(term.weight * term.idf for term in terms)
-    known = sum(term.weight * term.idf for term in terms if term.is_known)
+    mass = sum(term.mass for term in terms)
+    known = sum(term.mass * term.forms[0][1] for term in terms if term.is_known)
     return Signals(
         cosine=cosine,
         bm25=math.log1p(max(bm25, 0.0) * _REFERENCE_IDF / lexical.highest_idf),

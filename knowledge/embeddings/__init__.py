@@ -118,6 +118,9 @@ class SentenceTransformerEmbeddings(Embeddings):
         if self._question_prompt is None and "e5" in Path(location).name.lower():
             self._model.prompts.update({"query": "query: ", "passage": "passage: "})
             self._question_prompt, self._passage_prompt = "query", "passage"
+        from knowledge.embeddings.parts import gives_parts
+
+        self._gives_parts = gives_parts(self._model)
 
     def _encode(
         self, texts: Sequence[str], prompt: str | None, language: str | None
@@ -141,9 +144,37 @@ class SentenceTransformerEmbeddings(Embeddings):
             return np.zeros((0, self.dimension), dtype=np.float32)
         return self._encode(texts, self._passage_prompt, language)
 
+    def encode_with_parts(
+        self,
+        texts: Sequence[str],
+        parts: Sequence[Sequence[tuple[int, int] | None]],
+        *,
+        language: str | None = None,
+    ) -> "tuple[NDArray[np.float32], list[NDArray[np.float32]]]":
+        """Vectors of texts, (n, dimension), and of parts of each, (parts, dimension), all of unit length.
+
+        `parts` are character spans. A part's vector is the mean of its tokens after the whole text was read, so it
+        knows its surroundings and costs no reading of its own (late chunking; Günther et al. 2024, arXiv
+        2409.04701). That needs a model whose own vectors are such means and a tokenizer that knows where its tokens
+        stand; of others the parts come back empty, (0, dimension). A part without a span gets the text's vector.
+        """
+        if not self._gives_parts:
+            empty = np.zeros((0, self.dimension), dtype=np.float32)
+            return self.encode_passages(texts, language=language), [empty for _text in texts]
+        from knowledge.embeddings.parts import encode_with_parts
+
+        with self._lock:
+            return encode_with_parts(self._model, texts, parts, self._passage_prompt, language)
+
     def encode_question(self, text: str, *, language: str | None = None) -> "NDArray[np.float32]":
         """Read-only: callers share it."""
         return self._question_vector(text, language if self._routes else None)
+
+    def encode_questions(self, texts: Sequence[str], *, language: str | None = None) -> "NDArray[np.float32]":
+        """Many at once, (n, dimension), for measuring; nothing is remembered."""
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        return self._encode(texts, self._question_prompt, language)
 
     def forget_questions(self) -> None:
         """For benchmarks, which ask the same questions again and want to pay for each."""
@@ -197,8 +228,8 @@ def _recipe_of(name: str) -> Recipe:
         )
     else:
         identity, label = _identity_of_files(name)
-    parts = f"{identity}|chunker {CHUNKER_GENERATION}|{_MAX_TOKENS_PER_PASSAGE} tokens|headings apart"
-    space = f"{identity}|headings apart"
+    parts = f"{identity}|chunker {CHUNKER_GENERATION}|{_MAX_TOKENS_PER_PASSAGE} tokens|headings apart, units within"
+    space = f"{identity}|headings apart, units within"
     return Recipe(
         hashlib.sha256(parts.encode()).hexdigest(), label, space=hashlib.sha256(space.encode()).hexdigest()
     )

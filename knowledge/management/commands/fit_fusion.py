@@ -25,7 +25,7 @@ from knowledge.fusion import (
 )
 from knowledge.importers import UnusablePath
 from knowledge.labelled import BadQuestionFile, LabelledQuestion, read_questions
-from knowledge.measuring import IndexedArticles, index_articles, pools
+from knowledge.measuring import IndexedArticles, QuestionReader, index_articles, pools
 from knowledge.models import Language
 
 _ARTICLES, _QUESTIONS, _ACROSS = "articles.jsonl", "questions.jsonl", "questions_crosslingual.jsonl"
@@ -54,11 +54,12 @@ class Command(BaseCommand):
         across: list[LabelledPool] = []
         try:
             embedder = get_embedder()
+            reader = QuestionReader(embedder)
             for folder in options["sets"]:
                 articles = _articles(folder, embedder)
-                within += _pools(folder, _QUESTIONS, articles, embedder, other_language=False)
+                within += _pools(folder, _QUESTIONS, articles, reader, other_language=False)
                 if (folder / _ACROSS).exists():
-                    across += _pools(folder, _ACROSS, articles, embedder, other_language=True)
+                    across += _pools(folder, _ACROSS, articles, reader, other_language=True)
         except (EmbedderUnavailable, BadQuestionFile, UnusablePath) as error:
             raise CommandError(str(error)) from error
         if not within:
@@ -131,7 +132,7 @@ def _pools(
     folder: Path,
     file: str,
     articles: dict[str, IndexedArticles],
-    embedder: SentenceTransformerEmbeddings,
+    reader: QuestionReader,
     *,
     other_language: bool,
 ) -> list[LabelledPool]:
@@ -147,7 +148,7 @@ def _pools(
         for pool in pools(
             indexed,
             asked,
-            embedder=embedder,
+            reader=reader,
             corpus=f"{folder.name} {language}" + (f" in {article_language}" if other_language else ""),
         )
     ]
