@@ -6,13 +6,13 @@ what to do with a ticket.
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain, zip_longest
 from typing import Protocol
 
-from assistant.confidence import Confidence, assess
+from assistant.calibration.store import in_force
+from assistant.confidence import Confidence, SiteCalibration, assess
 from assistant.models import TicketReason
 from assistant.writers import Draft, WriterUnavailable, get_writer, joined
 from knowledge.models import Language, Reader
@@ -79,12 +79,47 @@ class _Found:
         return self.retrieval.article_ids[0] if self.retrieval.article_ids else None
 
 
-def decide(inquiry: Inquiry, retriever: Retriever = retrieve) -> Decision:
-    whole = _found(inquiry, retriever)
-    parts = _answerable_parts(inquiry, whole, retriever)
-    if parts:
-        return _joined(parts, whole)
-    return _decision(whole)
+@dataclass(frozen=True)
+class _Desk:
+    """What questions are answered with: a site's retrieval and calibration, or those of an evaluation."""
+
+    retriever: Retriever
+    site: SiteCalibration | None
+
+    def look(self, inquiry: Inquiry, article_language: str) -> _Found:
+        retrieval = self.retriever(
+            inquiry.text,
+            language=inquiry.language,
+            article_language=article_language,
+            user=inquiry.reader,
+            history=inquiry.history,
+            excluded_article_ids=inquiry.excluded_article_ids,
+        )
+        return _Found(retrieval, assess(retrieval, self.site))
+
+
+def decide(inquiry: Inquiry, retriever: Retriever | None = None) -> Decision:
+    """With a `retriever` of its own nothing of this site takes part: neither its articles nor its calibration."""
+    desk = _Desk(retrieve, in_force()) if retriever is None else _Desk(retriever, None)
+    whole = _found(inquiry, desk)
+    parts = _answerable_parts(inquiry, whole, desk)
+    return _joined(parts, whole) if parts else _decision(whole)
+
+
+def candidates(inquiry: Inquiry) -> list[Decision]:
+    """What the articles of each language would be quoted with, were the threshold zero; in the order of `decide`.
+
+    A calibration looks at every threshold at once: at each, the first of these that reaches it is the answer.
+    """
+    desk = _Desk(retrieve, None)
+    decisions = []
+    for article_language in _own_first(inquiry):
+        found = _in_own_language(desk.look(inquiry, article_language), inquiry, desk)
+        if found.retrieval.passages:
+            draft = get_writer().write(found.retrieval)
+            reason = TicketReason.UNGROUNDED if draft is None else None
+            decisions.append(Decision(found.retrieval, found.confidence, draft=draft, reason=reason))
+    return decisions
 
 
 def _decision(found: _Found) -> Decision:
@@ -102,41 +137,44 @@ def _decision(found: _Found) -> Decision:
     return Decision(retrieval, confidence, draft=draft)
 
 
-def _found(inquiry: Inquiry, retriever: Retriever) -> _Found:
+def _found(inquiry: Inquiry, desk: _Desk) -> _Found:
     """The question's own language first; another one only where the own one cannot answer and it can."""
     tried: list[_Found] = []
-    own_first = sorted(inquiry.article_languages, key=lambda code: code != inquiry.language)
-    for article_language in own_first:
-        look = partial(
-            retriever,
-            inquiry.text,
-            language=inquiry.language,
-            user=inquiry.reader,
-            history=inquiry.history,
-            excluded_article_ids=inquiry.excluded_article_ids,
-        )
-        retrieval = look(article_language=article_language)
-        found = _Found(retrieval, assess(retrieval))
+    for article_language in _own_first(inquiry):
+        found = desk.look(inquiry, article_language)
         if found.confidence.is_sufficient:
-            own = article_language == inquiry.language or inquiry.language not in inquiry.article_languages
-            return found if own else _in_own_language(found, inquiry, look)
+            return _in_own_language(found, inquiry, desk)
         tried.append(found)
     return next((one for one in tried if one.retrieval.passages), tried[0])
 
 
-def _in_own_language(found: _Found, inquiry: Inquiry, look: Callable[..., Retrieval]) -> _Found:
+def _own_first(inquiry: Inquiry) -> list[str]:
+    return sorted(inquiry.article_languages, key=lambda code: code != inquiry.language)
+
+
+def _in_own_language(found: _Found, inquiry: Inquiry, desk: _Desk) -> _Found:
     """The same from the article's translation where the site links one: what one says, the other says as well.
 
     The evidence stays that of the article that was found; the passages are chosen in the translation.
     """
+    is_own = found.retrieval.article_language == inquiry.language
+    if is_own or inquiry.language not in inquiry.article_languages or not found.retrieval.passages:
+        return found
     translated = translation_of(found.retrieval.article_ids[0], inquiry.language)
     if translated is None or translated in inquiry.excluded_article_ids:
         return found
-    retrieval = look(article_language=inquiry.language, only_article_ids=(translated,))
+    retrieval = desk.retriever(
+        inquiry.text,
+        language=inquiry.language,
+        article_language=inquiry.language,
+        user=inquiry.reader,
+        history=inquiry.history,
+        only_article_ids=(translated,),
+    )
     return _Found(retrieval, found.confidence) if retrieval.passages else found
 
 
-def _answerable_parts(inquiry: Inquiry, whole: _Found, retriever: Retriever) -> list[_Found]:
+def _answerable_parts(inquiry: Inquiry, whole: _Found, desk: _Desk) -> list[_Found]:
     """What was found for each question in a message of several, where each can be answered from another article."""
     texts = [text for text in _PARTS.split(inquiry.text) if len(text.split()) >= _SHORTEST_PART]
     if len(texts) < 2:
@@ -145,7 +183,7 @@ def _answerable_parts(inquiry: Inquiry, whole: _Found, retriever: Retriever) -> 
     parts = []
     history = inquiry.history
     for text in texts:
-        parts.append(_found(replace(inquiry, text=text, history=history), retriever))
+        parts.append(_found(replace(inquiry, text=text, history=history), desk))
         history = (*history, f"user: {text}")
     articles = {part.first_article for part in parts}
     if len(articles) < 2 or not all(part.confidence.is_sufficient for part in parts):

@@ -81,6 +81,11 @@ def rings(bell: threading.Event) -> Iterator[None]:
         _bell = None
 
 
+def has_loop() -> bool:
+    """Whether this process sends by itself, as the web process of `serve` does."""
+    return _bell is not None
+
+
 @shared_task(name="assistant.send_mail", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]
 def send_mail(mail_id: int) -> None:
     _try(mail_id)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -53,7 +54,7 @@ from knowledge.models import Language, Reader
 
 log = logging.getLogger(__name__)
 
-_TURNS_OF_HISTORY = 3
+TURNS_OF_HISTORY = 3
 _DECISIONS = 3  # of one question, where edits come in between
 
 
@@ -319,6 +320,16 @@ def add_staff_message(*, ticket: Ticket, author: Any, body: str, is_internal: bo
     return message
 
 
+def history_of(earlier: Sequence[Question]) -> tuple[str, ...]:
+    """The turns of questions of one conversation with their answers, oldest first, as `Inquiry` takes them."""
+    turns: list[str] = []
+    for one in earlier:
+        turns.append(f"user: {one.text}")
+        if hasattr(one, "answer"):
+            turns.append(f"assistant: {one.answer.text}")
+    return tuple(turns)
+
+
 class _Overtaken(Exception):
     """What was decided rests on a text that may not be quoted any more."""
 
@@ -392,18 +403,12 @@ def _same_request(ticket: Ticket, request_hash: str) -> Ticket:
 
 
 def _history_before(question: Question) -> tuple[str, ...]:
-    """The last turns of the conversation before this question, oldest first."""
     earlier = (
         question.conversation.questions.filter(pk__lt=question.pk)
         .select_related("answer")
-        .order_by(F("pk").desc())[:_TURNS_OF_HISTORY]
+        .order_by(F("pk").desc())[:TURNS_OF_HISTORY]
     )
-    turns: list[str] = []
-    for one in reversed(earlier):
-        turns.append(f"user: {one.text}")
-        if hasattr(one, "answer"):
-            turns.append(f"assistant: {one.answer.text}")
-    return tuple(turns)
+    return history_of(list(reversed(earlier)))
 
 
 def _account(user: Reader) -> Any:

@@ -29,3 +29,11 @@ def settle_interrupted_task() -> None:
                 settle_interrupted()
     except (OperationalError, InterfaceError) as error:
         log.warning("Interrupted questions are left to the next sweep: %s", error)
+
+
+@shared_task(name="assistant.calibrate", soft_time_limit=3000, time_limit=3300)  # type: ignore[untyped-decorator]
+def calibrate_task(calibration_id: int) -> None:
+    """Somebody waits for it in the admin. Safe to repeat: one that has ended is left alone."""
+    from assistant.calibration.running import run
+
+    run(calibration_id)

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class HelpcenterConfig(AppConfig):
@@ -8,3 +9,9 @@ class HelpcenterConfig(AppConfig):
 
     def ready(self) -> None:
         from helpcenter import checks  # noqa: F401  (registers the system checks)
+
+
+class HelpcenterAdminConfig(AdminConfig):
+    """Django's admin, with the quality page."""
+
+    default_site = "helpcenter.adminsite.HelpCenterAdminSite"
