@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from knowledge.dictionary import is_listed, translations
 from knowledge.synonyms import NO_SYNONYMS, Alternative, Synonyms
-from knowledge.text import is_stopword, split_compound, stem, words
+from knowledge.text import is_stopword, names_in, split_compound, stem, words
 
 K1: Final = 0.7  # passages are short and of one length: a repeated word adds little
 B: Final = 0.5
@@ -66,6 +66,7 @@ class QuestionTerm:
     forms: tuple[
         tuple[str, float], ...
     ]  # indexed terms with what each counts, 0..1, best first; none: unknown
+    is_name: bool = False  # a number, a code, or spelt like a name in the question
     is_asked: bool = True  # False: not a word of the question but of a synonym of several words
 
     @property
@@ -162,6 +163,7 @@ class LexicalIndex:
         language = language or self.language
         found: dict[str, QuestionTerm] = {}
         asked: list[str] = []
+        names = names_in(question, language)
         for word in words(question, language):
             if is_stopword(word, language):
                 continue
@@ -170,7 +172,7 @@ class LexicalIndex:
             for entry in (own, *parts):
                 known = found.get(entry.term)
                 weight = entry.weight + (known.weight if known is not None else 0.0)
-                found[entry.term] = replace(known or entry, weight=weight)
+                found[entry.term] = replace(known or entry, weight=weight, is_name=word in names)
         for alternative in synonyms.of(asked, language, self.language):
             self._add_synonym(found, alternative)
         return tuple(found.values())

@@ -32,7 +32,7 @@ class Unit:
 
 
 def split_units(text: str) -> list[Unit]:
-    """Headings inside a passage count as sentences."""
+    """Headings inside a passage belong to no unit; of a passage that is a heading there are none."""
     units = [unit for unit in _all_units(text) if text[unit.start : unit.end].strip()]
     if len(units) > MOST_UNITS:
         last = units[MOST_UNITS - 1]
