@@ -123,7 +123,7 @@ class BilingualTransformer(InputModule):
         for text in texts:
             chosen = language or most_likely_language(text, (ENGLISH, GERMAN))
             if chosen == GERMAN:
-                places.append(self.german_tokenizer.encode(text).offsets[: self.max_seq_length])
+                places.append(self._pieces.places([text])[0][: self.max_seq_length])
             else:
                 encoded = self.english.tokenizer(
                     text, truncation=True, max_length=self.max_seq_length, return_offsets_mapping=True
