@@ -21,6 +21,10 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "knowledge.add_category",
         "knowledge.change_category",
         "knowledge.delete_category",
+        "knowledge.view_synonymgroup",
+        "knowledge.add_synonymgroup",
+        "knowledge.change_synonymgroup",
+        "knowledge.delete_synonymgroup",
         *_RECORDS,
     ),
     "Support": (

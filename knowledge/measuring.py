@@ -6,6 +6,7 @@ vectors of the passages alone, with the headings', BM25 alone, and the mix that 
 """
 
 import json
+import pickle
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from knowledge.embeddings import SentenceTransformerEmbeddings
+from knowledge.embeddings import SentenceTransformerEmbeddings, current_recipe, get_embedder
 from knowledge.followups import last_answer, together
 from knowledge.fusion import LabelledPool, Measured, Mix, measure
 from knowledge.importers import Entry, UnusablePath, open_source
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 DEMO = Path(__file__).with_name("demo")
 _TEXTS_IN_A_CALL = 32
+_NUMBERS_APART = 1_000_000  # article numbers of two languages
 PROBE = Path(__file__).with_name("german") / "probe.jsonl"
 
 
@@ -53,9 +55,17 @@ class IndexedArticles:
 class QuestionReader:
     """An embedder that reads many questions at once and remembers them."""
 
-    def __init__(self, embedder: SentenceTransformerEmbeddings) -> None:
+    def __init__(self, embedder: SentenceTransformerEmbeddings, *, kept: Path | None = None) -> None:
+        """`kept` is where `keep` leaves the vectors for the next time."""
         self._embedder = embedder
+        self._kept = kept
         self._known: dict[tuple[str, str], NDArray[np.float32]] = {}
+        if kept is not None and kept.exists():
+            self._known = pickle.loads(kept.read_bytes())  # noqa: S301 - our own file
+
+    def keep(self) -> None:
+        if self._kept is not None:
+            self._kept.write_bytes(pickle.dumps(self._known))
 
     def learn(self, texts: Iterable[tuple[str, str]]) -> None:
         """(language, text) of questions that will be asked."""
@@ -71,6 +81,44 @@ class QuestionReader:
         if (language, text) not in self._known:
             self.learn([(language, text)])
         return self._known[language, text]
+
+
+def read_set(folder: Path, *, work: Path | None = None) -> dict[str, IndexedArticles]:
+    """The articles of a set, a folder with `articles.jsonl`, by language.
+
+    In `work` they are kept with their vectors, for as long as the recipe is the same. Raises UnusablePath where there
+    are none in any language.
+    """
+    found: dict[str, IndexedArticles] = {}
+    problem: UnusablePath | None = None
+    for place, language in enumerate(Language.values):
+        kept = work / f"{folder.name}.{language}.{_recipe()}.pickle" if work is not None else None
+        try:
+            if kept is not None and kept.exists():
+                found[language] = pickle.loads(kept.read_bytes())  # noqa: S301 - our own file
+                continue
+            found[language] = index_articles(
+                folder / "articles.jsonl",
+                language=language,
+                embedder=get_embedder(),
+                first_number=place * _NUMBERS_APART,
+            )
+            if kept is not None:
+                kept.write_bytes(pickle.dumps(found[language]))
+        except UnusablePath as error:  # a set may be in one language alone
+            problem = error
+    if not found and problem is not None:
+        raise problem
+    return found
+
+
+def kept_questions(folder: Path, work: Path) -> Path:
+    """Where a set's questions are kept with their vectors."""
+    return work / f"{folder.name}.questions.{_recipe()}.pickle"
+
+
+def _recipe() -> str:
+    return current_recipe().fingerprint[:16]
 
 
 def index_articles(

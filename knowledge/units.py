@@ -19,7 +19,7 @@ from knowledge.sentences import split_sentences
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MOST_UNITS = 32  # of one passage; what follows belongs to the last one
+MOST_VECTORS = 64  # of one passage's units, the first ones; only tables of single words have more
 _MADE_OF_PARTS = frozenset([BlockKind.LIST, BlockKind.TABLE])
 
 
@@ -33,11 +33,7 @@ class Unit:
 
 def split_units(text: str) -> list[Unit]:
     """Headings inside a passage belong to no unit; of a passage that is a heading there are none."""
-    units = [unit for unit in _all_units(text) if text[unit.start : unit.end].strip()]
-    if len(units) > MOST_UNITS:
-        last = units[MOST_UNITS - 1]
-        units[MOST_UNITS - 1 :] = [Unit(last.start, units[-1].end, last.block, last.is_prose)]
-    return units
+    return [unit for unit in _all_units(text) if text[unit.start : unit.end].strip()]
 
 
 def _all_units(text: str) -> Iterator[Unit]:

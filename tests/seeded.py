@@ -41,7 +41,8 @@ class SeededEmbedder:
     ) -> tuple[np.ndarray, list[np.ndarray]]:
         vectors = self.encode_passages(texts, language=language)
         return vectors, [
-            np.stack([row] * len(spans)) if spans else vectors[:0] for row, spans in zip(vectors, parts)
+            np.stack([row] * len(spans)) if spans else vectors[:0]
+            for row, spans in zip(vectors, parts, strict=True)
         ]
 
     def encode_question(self, text: str, *, language: str | None = None) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Labelled help centers in memory: what retrieval and confidence are worth, and the signals to fit them on."""
 
 import json
-import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,22 +9,28 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from assistant.evaluation import Articles, Report, evaluate, signals_row
-from knowledge.embeddings import EmbedderUnavailable, current_recipe, get_embedder
+from knowledge.embeddings import EmbedderUnavailable, get_embedder
 from knowledge.followups import together
 from knowledge.fusion import BASELINES, Baseline, LabelledPool, Mix, default_weights, measure
 from knowledge.importers import UnusablePath
 from knowledge.labelled import BadQuestionFile, LabelledQuestion, read_questions
-from knowledge.measuring import IndexedArticles, MemoryHelpCenter, QuestionReader, index_articles, pools
+from knowledge.measuring import (
+    IndexedArticles,
+    MemoryHelpCenter,
+    QuestionReader,
+    kept_questions,
+    pools,
+    read_set,
+)
 from knowledge.models import Language
 
-_ARTICLES, _QUESTIONS = "articles.jsonl", "questions.jsonl"
+_QUESTIONS = "questions.jsonl"
 _ACROSS, _FOLLOW_UPS = "questions_crosslingual.jsonl", "questions_followup.jsonl"
-_NUMBERS_APART = 1_000_000  # article numbers of two languages
 
 
 class Command(BaseCommand):
     help = (
-        f"Asks labelled help centers in memory, without a database. Every SET is a folder with {_ARTICLES} and "
+        "Asks labelled help centers in memory, without a database. Every SET is a folder with articles.jsonl and "
         f"{_QUESTIONS} and, where there are such, {_ACROSS} (asked in one language, answered in the other) and "
         f"{_FOLLOW_UPS} (with history). Prints every baseline and the mix, also without each of its parts; with "
         "--signals also writes the rows that fit_confidence fits on. Vectors are kept in --work."
@@ -51,12 +56,13 @@ class Command(BaseCommand):
         work: Path = options["work"]
         work.mkdir(parents=True, exist_ok=True)
         try:
-            reader = QuestionReader(get_embedder())
             for folder in options["sets"]:
-                articles = _articles(folder, work)
+                articles = read_set(folder, work=work)
+                reader = QuestionReader(get_embedder(), kept=kept_questions(folder, work))
                 self._retrieval(folder, articles, reader)
                 if options["signals"]:
                     self._signals(folder, articles, reader, work, options["outside"], options["most"])
+                reader.keep()
         except (EmbedderUnavailable, BadQuestionFile, UnusablePath) as error:
             raise CommandError(str(error)) from error
 
@@ -166,26 +172,3 @@ def _labelled_pools(
         ):
             if found := pools(indexed, asked, reader=reader, corpus=name):
                 yield name, found, weights.mix(language, is_other_language=is_other)
-
-
-def _articles(folder: Path, work: Path) -> dict[str, IndexedArticles]:
-    """The set's articles by language, with vectors from `work` where the same recipe has made them before."""
-    found: dict[str, IndexedArticles] = {}
-    problem: UnusablePath | None = None
-    for place, language in enumerate(Language.values):
-        kept = work / f"{folder.name}.{language}.{current_recipe().fingerprint[:16]}.pickle"
-        try:
-            if not kept.exists():
-                articles = index_articles(
-                    folder / _ARTICLES,
-                    language=language,
-                    embedder=get_embedder(),
-                    first_number=place * _NUMBERS_APART,
-                )
-                kept.write_bytes(pickle.dumps(articles))
-            found[language] = pickle.loads(kept.read_bytes())  # noqa: S301 - our own file, in a folder we were given
-        except UnusablePath as error:  # a set may be in one language alone
-            problem = error
-    if not found and problem is not None:
-        raise problem
-    return found
