@@ -143,9 +143,10 @@ fusion: $(VENV)/runtime  ## fit the weights that retrieval ships with; before qu
 ablation: $(VENV)/runtime  ## every signal, baseline and part of the mix on every labelled set; in memory
 	@$(MANAGE) measure_sets $(addprefix $(DATA)/,$(SETS)) --work $(WORK)
 
+# MOST=200 asks at most so many of a kind and language.
 signals: $(VENV)/runtime  ## decide every labelled question, plain, with its gold hidden and off-topic; in memory
 	@$(MANAGE) measure_sets $(addprefix $(DATA)/,$(SETS)) --work $(WORK) \
-	  --outside $(DATA)/out_of_scope/questions.jsonl --signals
+	  --outside $(DATA)/out_of_scope/questions.jsonl --signals $(if $(MOST),--most $(MOST))
 
 # Labels of these name few of several acceptable articles.
 INCOMPLETE ?= emanual mtrag

@@ -45,7 +45,7 @@ class Command(BaseCommand):
             nargs="*",
             default=[],
             metavar="SET",
-            help="Sets whose labels name few of several acceptable articles: their risk is reported, but sets no limit.",
+            help="Sets whose labels name few of several acceptable articles: their risk is reported and sets no limit.",
         )
         parser.add_argument("--out", type=Path, default=DEFAULT_FILE, help="Where to write the model.")
 
@@ -150,8 +150,10 @@ class _Table:
 
     def fit(self, chosen: Any) -> "_Fit":
         weights = np.zeros(len(self.right))
+        # Across languages only one set has answers, and whoever asks there has found nothing in the own language.
+        outside = 1.0 if self.is_other[chosen].all() else _OUTSIDE_WEIGHT
         for folder in np.unique(self.folder[chosen]):
-            for kind, share in ((_PLAIN, 1.0), (_HIDDEN, 1.0), (_OUTSIDE, _OUTSIDE_WEIGHT)):
+            for kind, share in ((_PLAIN, 1.0), (_HIDDEN, 1.0), (_OUTSIDE, outside)):
                 members = chosen & (self.folder == folder) & (self.kind == kind)
                 if members.any():
                     weights[members] = share / members.sum()
