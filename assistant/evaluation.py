@@ -102,7 +102,7 @@ def evaluate(
     known = articles_of(questions) if help_center is None else help_center.article_ids()
     retriever = None if help_center is None else help_center.retrieve
     report.unmatched_gold = len({key for one in questions for key in one.gold} - known.keys())
-    if questions:
+    if questions and help_center is None:
         decide(Inquiry(text=questions[0].text, language=questions[0].language), retriever)  # loads the model
     for question in progress(questions):
         gold = frozenset(pk for key in question.gold for pk in known.get(key, ()))

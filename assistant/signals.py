@@ -14,7 +14,7 @@ Predictors from the literature on query performance prediction: the gap at the t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -32,25 +32,13 @@ class Signals:
     """About the best article: the one of the passage that was ranked first."""
 
     cosine: float  # -1..1, of its passage nearest to the question; 0 without vectors
-    heading: float  # -1..1, of its heading nearest to the question; 0 without vectors
-    unit: float  # -1..1, of its nearest sentence, item or row; 0 without vectors
     bm25: float  # >= 0, log of 1 + BM25 of its passage with the most words in common, at a reference corpus size
     coverage: float  # 0..1, share of the question's distinct terms that the first passage holds
-    weight: float  # 0..1, the same weighted by rarity
-    article: float  # 0..1, share of the terms, weighted by rarity, that its passages here hold together
-    near: float  # >= 0, share of the question, weighted by rarity, that stands together in the first passage
     joint: float  # -1..1, cosine times coverage: near in meaning and in words at once
     known: float  # 0..1, share of the question's terms, weighted by rarity, that any article holds
-    missing: (
-        float  # 0..1, rarity of the rarest term that the first passage lacks, against the rarest possible
-    )
     names: float  # 0..1, share of the numbers and names in the question that its passages here lack
     margin: float  # >= 0, ranking value of the first passage above that of the best other article
-    lead: float  # -2..2, its best cosine above that of the best other article
-    words: float  # -1..1, its best BM25 above that of the best other article, in relation to the higher one
-    agreement: float  # 0..1, share of cosine, unit, heading and BM25 that would have put it first as well
     length: float  # >= 0, natural log of 1 + number of words in the question
-    history: float  # 0..1, how much the earlier conversation counted
 
 
 def compute_signals(retrieval: Retrieval) -> Signals:
@@ -61,66 +49,28 @@ def compute_signals(retrieval: Retrieval) -> Signals:
         return Signals(**dict.fromkeys(_NAMES, 0.0) | {"length": length})
     first = passages[0]
     own = [passage for passage in passages if passage.article_id == first.article_id]
-    others = [passage for passage in passages if passage.article_id != first.article_id]
-    cosine, other_cosine = _best(own, _cosine), _best(others, _cosine)
-    bm25, other_bm25 = _best(own, _bm25), _best(others, _bm25)
+    cosine = max((passage.cosine for passage in own if passage.cosine is not None), default=0.0)
+    bm25 = max((passage.bm25 for passage in own if passage.bm25 is not None), default=0.0)
 
     lexical = retrieval.lexical
     terms = [term for term in retrieval.terms if term.is_asked]
     mass = sum(term.mass for term in terms)
-    held = [lexical.holds(term, first.passage_id) for term in terms]
-    by_article = [
-        max((lexical.holds(term, passage.passage_id) for passage in own), default=0.0) for term in terms
-    ]
-    coverage = sum(held) / len(terms) if terms else 0.0
-    rarest = max((term.idf * (1 - share) for term, share in zip(terms, held, strict=True)), default=0.0)
-    named = [part for term, part in zip(terms, by_article, strict=True) if term.is_name]
+    coverage = _share(sum(lexical.holds(term, first.passage_id) for term in terms), len(terms))
+    named = [term for term in terms if term.is_name]
+    present = sum(max(lexical.holds(term, passage.passage_id) for passage in own) for term in named)
     return Signals(
         cosine=cosine,
-        heading=_best(own, _heading),
-        unit=_best(own, _unit),
         bm25=math.log1p(max(bm25, 0.0) * _REFERENCE_IDF / lexical.highest_idf),
         coverage=coverage,
-        weight=_share(sum(term.mass * part for term, part in zip(terms, held, strict=True)), mass),
-        article=_share(sum(term.mass * part for term, part in zip(terms, by_article, strict=True)), mass),
-        near=_share(first.nearness, mass),
         joint=cosine * coverage,
         known=_share(sum(term.mass * term.forms[0][1] for term in terms if term.is_known), mass),
-        missing=_share(rarest, lexical.highest_idf),
-        names=_share(sum(1 - part for part in named), len(named)),
+        names=_share(len(named) - present, len(named)),
         margin=first.fused - _runner_up(passages),
-        lead=cosine - other_cosine,
-        words=_share(bm25 - other_bm25, max(bm25, other_bm25)),
-        agreement=sum(
-            _best(own, signal) >= _best(others, signal) for signal in (_cosine, _unit, _heading, _bm25)
-        )
-        / 4,
         length=length,
-        history=retrieval.history,
     )
 
 
 _NAMES = tuple(field.name for field in fields(Signals))
-
-
-def _cosine(passage: RetrievedPassage) -> float | None:
-    return passage.cosine
-
-
-def _heading(passage: RetrievedPassage) -> float | None:
-    return passage.heading_cosine
-
-
-def _unit(passage: RetrievedPassage) -> float | None:
-    return max(passage.unit_cosines, default=passage.cosine)
-
-
-def _bm25(passage: RetrievedPassage) -> float | None:
-    return passage.bm25
-
-
-def _best(passages: Sequence[RetrievedPassage], signal: Callable[[RetrievedPassage], float | None]) -> float:
-    return max((value for one in passages if (value := signal(one)) is not None), default=0.0)
 
 
 def _share(part: float, whole: float) -> float:

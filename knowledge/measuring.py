@@ -228,6 +228,16 @@ def pools(
     return found
 
 
+def found_by_words(articles: IndexedArticles, questions: Sequence[LabelledQuestion]) -> float:
+    """hit@1 of BM25 alone, 0..1."""
+    hits = 0
+    for question in questions:
+        gold = {articles.numbers[key] for key in question.gold if key in articles.numbers}
+        best = articles.lexical.search(articles.lexical.terms(question.text), 1)
+        hits += any(articles.stored[row].article_id in gold for row, _bm25 in best)
+    return hits / len(questions) if questions else 0.0
+
+
 class MemoryHelpCenter:
     """A help center without a database: `retrieve` answers as `knowledge.retrieval.retrieve` does."""
 

@@ -1,6 +1,7 @@
 """Labelled help centers in memory: what retrieval and confidence are worth, and the signals to fit them on."""
 
 import json
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,14 @@ from assistant.evaluation import Articles, Report, evaluate, signals_row
 from knowledge.embeddings import EmbedderUnavailable, get_embedder
 from knowledge.followups import together
 from knowledge.fusion import BASELINES, Baseline, LabelledPool, Mix, default_weights, measure
+from knowledge.german.variants import with_typing_error
 from knowledge.importers import UnusablePath
 from knowledge.labelled import BadQuestionFile, LabelledQuestion, read_questions
 from knowledge.measuring import (
     IndexedArticles,
     MemoryHelpCenter,
     QuestionReader,
+    found_by_words,
     kept_questions,
     pools,
     read_set,
@@ -84,6 +87,15 @@ class Command(BaseCommand):
                     f"  {label:18} {value.hit_at_1:.3f} / {value.hit_at_5:.3f} / {value.mean_reciprocal_rank:.3f}"
                 )
 
+        for language, indexed in articles.items():
+            questions, _left_out = read_questions(folder / _QUESTIONS)
+            asked = [one for one in questions if one.language == language and one.gold]
+            slipped = [_with_slip(one) for one in asked]
+            shares = (found_by_words(indexed, asked), found_by_words(indexed, slipped))
+            self.stdout.write(
+                f"{folder.name} {language}, BM25 alone: hit@1 {shares[0]:.3f}, a slip in each question {shares[1]:.3f}"
+            )
+
     def _signals(
         self,
         folder: Path,
@@ -112,6 +124,11 @@ class Command(BaseCommand):
         (work / f"{folder.name}.figures.json").write_text(
             json.dumps(figures, indent=1) + "\n", encoding="utf-8"
         )
+
+
+def _with_slip(question: LabelledQuestion) -> LabelledQuestion:
+    chance = random.Random(question.id)  # noqa: S311 - the same slip in every run
+    return replace(question, text=with_typing_error(question.text, chance))
 
 
 def _fewer(questions: Sequence[LabelledQuestion], most: int | None) -> list[LabelledQuestion]:
