@@ -67,7 +67,11 @@ def outage_response(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, language: str) -> HttpResponse:
     typed = _typed(request)
+    here = site.current()
     values = {
+        "site_name": here.display_name,
+        "phone": here.phone,
+        "hours": here.opening_lines,
         "language": language,
         "static_url": settings.STATIC_URL,
         "home": f"/{language}/",

@@ -28,8 +28,9 @@ DEFAULT_QUESTIONS = settings.BASE_DIR / "knowledge" / "demo" / "questions.jsonl"
 class Command(BaseCommand):
     help = (
         "Times warm questions inside this process and prints p50 and p95 in milliseconds: the suggestions for what is "
-        "half typed, embedding, retrieval, and the whole decision with confidence and written answer. --passages fills the database up with "
-        "shuffled copies of its own articles first: use a DATA_DIR made for it (`make bench` does)."
+        "half typed, embedding, retrieval, and the whole decision with confidence and written answer. --passages "
+        "fills the database up with shuffled copies of its own articles first: use a DATA_DIR made for it (`make "
+        "bench` does)."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
