@@ -6,17 +6,18 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from assistant.models import Mail
+from knowledge import site
 
 
 def compose(mail: Mail) -> EmailMessage:
     ticket, message = mail.ticket, mail.message
     template = "ticket_confirmation" if message is None else "staff_reply"
     domain = settings.SITE_URL.split("://")[-1].split("/")[0].split(":")[0]
-    with translation.override(ticket.language):
+    with site.as_customers_read() as here, translation.override(ticket.language):
         values = {
             "ticket": ticket,
             "message": message,
-            "site_name": settings.SITE_NAME,
+            "site_name": here.display_name,
             "status_url": settings.SITE_URL + ticket.get_absolute_url(),
         }
         subject = " ".join(render_to_string(f"mail/{template}_subject.txt", values).split())

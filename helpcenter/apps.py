@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class HelpcenterConfig(AppConfig):
@@ -7,4 +8,16 @@ class HelpcenterConfig(AppConfig):
     name = "helpcenter"
 
     def ready(self) -> None:
-        from helpcenter import checks  # noqa: F401  (registers the system checks)
+        from django.core.signals import request_finished
+
+        from helpcenter import address, checks  # noqa: F401  (registers the system checks)
+        from knowledge import site
+
+        address.install()
+        request_finished.connect(site.end)
+
+
+class HelpcenterAdminConfig(AdminConfig):
+    """Django's admin, with the quality page."""
+
+    default_site = "helpcenter.adminsite.HelpCenterAdminSite"

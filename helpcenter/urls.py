@@ -3,14 +3,14 @@
 "/" has no view on purpose: LocaleMiddleware redirects it to the visitor's language (cookie, then browser).
 """
 
-from django.conf import settings
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path, re_path
 
 from helpcenter import views
+from helpcenter.home import home
 from knowledge.media import serve_picture
 from knowledge.sitemaps import SITEMAPS
 
@@ -20,12 +20,16 @@ urlpatterns = [
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
     path("robots.txt", views.robots, name="robots"),
+    path("", include("knowledge.machine_urls")),
     re_path(r"^media/articles/(?P<name>[0-9a-f]{40}\.(?:png|jpg|gif|webp))$", serve_picture, name="picture"),
     path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
+    path("", include("assistant.widget.urls")),
     path("api/v1/", include("assistant.api.urls")),
     *i18n_patterns(
-        path("login/", LoginView.as_view(extra_context={"site_name": settings.SITE_NAME}), name="login"),
+        path("login/", views.SignInView.as_view(), name="login"),
         path("logout/", LogoutView.as_view(), name="logout"),
+        path("", home, name="home"),
+        path("opensearch.xml", views.opensearch, name="opensearch"),
         path("", include("knowledge.urls")),
         path("", include("assistant.urls")),
         prefix_default_language=True,

@@ -7,10 +7,11 @@ does not exist for the reader: its name alone could tell something.
 from collections import Counter
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Window
+from django.db.models import Count, F, Q, Window
 from django.db.models.functions import RowNumber
 
 from knowledge.models import Article, Category, Reader
+from knowledge.retrieval import similar_article_ids
 
 TOP_ARTICLES = 4  # per category on the home page
 RELATED_ARTICLES = 5
@@ -107,12 +108,15 @@ def counterpart_of(category: Category, *, language: str, user: Reader) -> Catego
 
 
 def related_articles(article: Article, *, user: Reader) -> list[Article]:
-    if article.category_id is None:
-        return []
-    return list(
+    """Those whose words are nearest to its title, then its neighbours in the category."""
+    near = similar_article_ids(article, user=user)
+    found = (
         Article.objects.published()
         .visible_to(user)
-        .filter(category_id=article.category_id, language=article.language)
+        .filter(Q(pk__in=near) | Q(category_id=article.category_id, category_id__isnull=False))
+        .filter(language=article.language)
         .exclude(pk=article.pk)
-        .defer("body")[:RELATED_ARTICLES]
+        .defer("body")
     )
+    place = {key: number for number, key in enumerate(near)}
+    return sorted(found, key=lambda one: (place.get(one.pk, len(near)), one.title))[:RELATED_ARTICLES]

@@ -8,6 +8,7 @@ import functools
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import get_language
 
 _SURE = 0.8  # probability below which a short text keeps the reader's language
 SHORT = 25  # characters
@@ -34,3 +35,10 @@ def detect_language(text: str, *, fallback: str) -> str:
 def most_likely_language(text: str, languages: tuple[str, ...]) -> str:
     """The likeliest of `languages`, however short the text is."""
     return str(_identifier(languages).classify(text)[0])
+
+
+def reading_language() -> str:
+    """The language of the page that is being made: 'de' or 'en'."""
+    languages = [code for code, _name in settings.LANGUAGES]
+    language = get_language()
+    return language if language in languages else str(settings.LANGUAGE_CODE)

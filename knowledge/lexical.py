@@ -18,12 +18,14 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from knowledge.labels import Labels
 from knowledge.text import is_stopword, split_compound, stem, words
 
 K1: Final = 0.7  # passages are short and of one length: a repeated word adds little
@@ -73,6 +75,7 @@ class LexicalIndex:
     article_ids: NDArray[np.int64]
     _tokens: Mapping[int, _Tokens] = field(repr=False)
     _terms: Mapping[str, int] = field(repr=False)  # term -> column
+    word_counts: Mapping[str, int] = field(repr=False)  # folded words as written, stop words included
     _frequencies: Mapping[str, int] = field(repr=False)  # stems of whole words, for splitting compounds
     _document_frequency: NDArray[np.int64] = field(repr=False)
     _row_of: Mapping[int, int] = field(repr=False)
@@ -106,6 +109,7 @@ class LexicalIndex:
             passage_ids=passage_ids,
             article_ids=np.array([t.row.article_id for t in ordered], dtype=np.int64),
             _tokens=tokens,
+            word_counts=counts,
             _terms=vocabulary,
             _frequencies=frequencies,
             _document_frequency=np.diff(postings[2]),
@@ -116,12 +120,28 @@ class LexicalIndex:
     def __len__(self) -> int:
         return len(self.passage_ids)
 
+    @cached_property
+    def labels(self) -> Labels:
+        """The words of titles and headings by themselves."""
+        rows = (
+            (passage_id, tokens.row.article_id, tokens.title, tokens.headings)
+            for passage_id, tokens in self._tokens.items()
+        )
+        return Labels.read(rows)
+
     def search(self, question: str, limit: int) -> list[tuple[int, float]]:
         """The best passages with a common term, as (passage id, BM25 > 0), best first, ties by passage id."""
         values = self._values(question)
         found = np.flatnonzero(values > 0)
         order = np.lexsort((self.passage_ids[found], -values[found]))[:limit]
         return [(int(self.passage_ids[row]), float(values[row])) for row in found[order]]
+
+    def search_articles(self, question: str, limit: int) -> list[tuple[int, float]]:
+        """The articles of the best passages, as (article id, BM25 > 0) of each passage, best first."""
+        values = self._values(question)
+        found = np.flatnonzero(values > 0)
+        order = np.lexsort((self.passage_ids[found], -values[found]))[:limit]
+        return [(int(self.article_ids[row]), float(values[row])) for row in found[order]]
 
     def scores(self, question: str, passage_ids: Sequence[int]) -> list[float | None]:
         """BM25 (>= 0) of each passage, in the order asked; None for a passage this index does not hold."""

@@ -18,11 +18,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final, TypeAlias
+from urllib.parse import SplitResult, urlsplit
 
 import nh3
+from django.conf import settings
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 from markdown_it.token import Token
 
+from knowledge import marking
 from knowledge.blocks import line_offsets
 from knowledge.plaintext import (
     CALLOUT_KINDS,
@@ -33,6 +37,7 @@ from knowledge.plaintext import (
     plain_line,
     plain_text,
     table_head,
+    typographic_parser,
 )
 
 __all__ = [
@@ -44,9 +49,11 @@ __all__ = [
     "render_fragment",
     "render_inline",
     "render_markdown",
+    "render_with_quote",
 ]
 
 ARTICLE_SCHEME: Final = "article:"
+QUOTE_ID: Final = "quote"  # of the marked passage on the article page
 
 LinkResolver: TypeAlias = Callable[[str], str | None]
 
@@ -106,21 +113,23 @@ class Heading:
 
 
 def _cleaner(tags: frozenset[str], *, id_mark: str = "") -> nh3.Cleaner:
-    """A sanitiser. Of ids only those on headings that begin with `id_mark` pass, without the mark."""
+    """A sanitiser. Of ids only those that begin with `id_mark` pass, without the mark; of images only ours."""
 
     def keep(_tag: str, attribute: str, value: str) -> str | None:
+        if attribute == "src":
+            return None if _is_elsewhere(value) else value
         if attribute != "id":
             return value
-        return value.removeprefix(id_mark) if value.startswith(id_mark) else None
+        return value.removeprefix(id_mark) if id_mark and value.startswith(id_mark) else None
 
     attributes = {tag: set(names) for tag, names in _ATTRIBUTES.items() if tag in tags}
     if id_mark:
-        attributes |= {tag: {"id"} for tag in _HEADING_TAGS}
+        attributes |= {tag: {"id"} for tag in (*_HEADING_TAGS, "mark")}
     return nh3.Cleaner(
         tags=set(tags),
         clean_content_tags=set(_DROPPED_WITH_CONTENT),
         attributes=attributes,
-        attribute_filter=keep if id_mark else None,
+        attribute_filter=keep,
         allowed_classes={tag: names for tag, names in _CLASSES.items() if tag in tags},
         tag_attribute_values={"div": {"tabindex": {"0"}}} if "div" in tags else {},
         set_tag_attribute_values={"img": {"loading": "lazy"}},
@@ -135,12 +144,70 @@ _FRAGMENT_CLEANER = _cleaner(_ALL_TAGS)
 _INLINE_CLEANER = _cleaner(_INLINE_TAGS - {"img"})
 
 
-def render_markdown(body: str, *, resolve_link: LinkResolver | None = None) -> SafeString:
-    """The HTML of an article. Headings start at h2 and carry the anchors of `heading_anchors`."""
-    tokens = markdown_parser().parse(body)
-    headings = {id(token): heading for token, heading in _headings(body, tokens)}
+def render_markdown(
+    body: str, *, resolve_link: LinkResolver | None = None, language: str | None = None
+) -> SafeString:
+    """The HTML of an article. Headings start at h2 and carry the anchors of `heading_anchors`.
+
+    With a language, quotation marks are set as that language sets them.
+    """
     # Nobody who writes an article can guess the mark, so no id in raw HTML can pass for one of ours.
     id_mark = secrets.token_hex(8)
+    return _safe(_page(body, resolve_link, id_mark, language), _cleaner(_ALL_TAGS, id_mark=id_mark))
+
+
+def render_with_quote(
+    body: str,
+    start: int,
+    end: int,
+    *,
+    resolve_link: LinkResolver | None = None,
+    language: str | None = None,
+) -> SafeString | None:
+    """The same HTML with `body[start:end]` in `<mark>`s, the first of which is `#quote`.
+
+    None where those characters hold no text that could be marked without changing how the rest reads.
+    """
+    if not 0 <= start < end <= len(body):
+        return None
+    id_mark = secrets.token_hex(8)
+    plain = _page(body, resolve_link, id_mark, language)
+    opening, closing = signs = marking.two_signs(body)
+
+    def reads_alike(marked: str) -> bool:
+        return (
+            _page(marked, resolve_link, id_mark, language, unread=signs)
+            .replace(opening, "")
+            .replace(closing, "")
+            == plain
+        )
+
+    for first in marking.starts(body, start, end):
+        if reads_alike(body[:first] + opening + body[first:]):
+            break
+    else:
+        return None
+    for last in marking.ends(body, first, end):
+        marked = body[:first] + opening + body[first:last] + closing + body[last:]
+        if last > first and reads_alike(marked):
+            page = _page(marked, resolve_link, id_mark, language, unread=signs)
+            wrapped = marking.wrap(page, signs, mark_id=id_mark + QUOTE_ID)
+            if wrapped is not None:
+                return _safe(wrapped, _cleaner(_ALL_TAGS, id_mark=id_mark))
+    return None
+
+
+def _page(
+    body: str,
+    resolve_link: LinkResolver | None,
+    id_mark: str,
+    language: str | None,
+    *,
+    unread: tuple[str, ...] = (),
+) -> str:
+    """HTML before the sanitiser. The characters in `unread` are no part of a heading's words."""
+    tokens = (typographic_parser(language) if language else markdown_parser()).parse(body)
+    headings = {id(token): heading for token, heading in _headings(body, tokens, unread)}
     closing: list[str] = []
     for token in tokens:
         if token.type == "heading_open":
@@ -152,7 +219,7 @@ def render_markdown(body: str, *, resolve_link: LinkResolver | None = None) -> S
                 token.attrSet("id", id_mark + heading.anchor)
         elif token.type == "heading_close":
             token.tag = closing.pop()
-    return _safe(_render(tokens, resolve_link), _cleaner(_ALL_TAGS, id_mark=id_mark))
+    return _render(tokens, resolve_link)
 
 
 def render_fragment(
@@ -187,7 +254,9 @@ def anchor_at(headings: Sequence[Heading], offset: int) -> str:
     return headings[index - 1].anchor if index else ""
 
 
-def _headings(body: str, tokens: Sequence[Token]) -> Iterator[tuple[Token, Heading]]:
+def _headings(
+    body: str, tokens: Sequence[Token], unread: Sequence[str] = ()
+) -> Iterator[tuple[Token, Heading]]:
     opened = [
         (token, inline)
         for token, inline in pairwise(tokens)
@@ -198,7 +267,10 @@ def _headings(body: str, tokens: Sequence[Token]) -> Iterator[tuple[Token, Headi
     lines = line_offsets(body)
     taken: set[str] = set()
     for token, inline in opened:
-        text = " ".join(inline_text(inline.children or ()).split())
+        words = inline_text(inline.children or ())
+        for sign in unread:
+            words = words.replace(sign, "")
+        text = " ".join(words.split())
         level = min(int(token.tag[1:]) + shift, _LOWEST_LEVEL)
         start = lines[token.map[0]] if token.map else 0
         yield token, Heading(level, text, _unique(_slug(text), taken), start)
@@ -228,7 +300,12 @@ def _render(tokens: Sequence[Token], resolve_link: LinkResolver | None) -> str:
 
 def _prepared(tokens: Sequence[Token], resolve_link: LinkResolver | None) -> list[Token]:
     prepared: list[Token] = []
+    is_linked = False  # links do not nest
     for token in tokens:
+        is_linked = {"link_open": True, "link_close": False}.get(token.type, is_linked)
+        if token.type == "image" and _is_elsewhere(str(token.attrGet("src") or "")):
+            prepared.extend(_instead_of_image(token, is_linked=is_linked))
+            continue
         if token.type == "table_open":
             prepared.append(_html(_TABLE_OPEN))
         if token.type in ("th_open", "td_open"):
@@ -259,6 +336,35 @@ def _linked(tokens: Sequence[Token], resolve_link: LinkResolver | None) -> Itera
             dropped = False
             continue
         yield token
+
+
+def _is_elsewhere(address: str) -> bool:
+    """An image on another site would tell that site who reads what."""
+    own, there = urlsplit(settings.SITE_URL), _split(address)
+    if there is None:
+        return True
+    return bool(there.netloc or there.scheme) and (there.scheme, there.netloc) != (own.scheme, own.netloc)
+
+
+def _instead_of_image(token: Token, *, is_linked: bool) -> list[Token]:
+    """What a reader may open himself: the image's words and where it lies."""
+    address = str(token.attrGet("src") or "")
+    there = _split(address)
+    words = inline_text(token.children or ()).strip() or _("Image")
+    if is_linked or there is None or not there.netloc:
+        return [Token("text", "", 0, content=words)]
+    return [
+        Token("link_open", "a", 1, attrs={"href": address}),
+        Token("text", "", 0, content=f"{words} ({there.netloc})"),
+        Token("link_close", "a", -1),
+    ]
+
+
+def _split(address: str) -> SplitResult | None:
+    try:
+        return urlsplit(address.strip())
+    except ValueError:
+        return None
 
 
 def _align_by_class(token: Token) -> None:

@@ -20,6 +20,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from knowledge import site, votes  # noqa: F401 - their tables belong to this application
+
 _TEXT_DIGITS = 32  # of a content fingerprint, for title, text and language; the rest is for visibility
 
 # Whoever reads: an account, nobody in particular, or no request at all.
@@ -117,6 +119,15 @@ class ArticleQuerySet(models.QuerySet["Article"]):
         marks = _marks_of_now(recipe)
         return self.annotate(is_indexed=Exists(marks), indexed_at=Subquery(marks.values("indexed_at")[:1]))
 
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Under the locks of their rows, as `Article.delete`."""
+        with transaction.atomic():
+            _locked(list(self.values_list("pk", flat=True)))
+            return super().delete()
+
+    delete.alters_data = True  # type: ignore[attr-defined]  # templates may not call it
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
 
 class Article(models.Model):
     title = models.CharField(_("title"), max_length=500)
@@ -156,6 +167,20 @@ class Article(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("last change"), auto_now=True)
     published_at = models.DateTimeField(_("published"), null=True, blank=True, editable=False)
+    reviewed_at = models.DateField(
+        _("last reviewed"),
+        null=True,
+        blank=True,
+        help_text=_("When somebody last checked that it is still right."),
+    )
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("reviewed by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
 
     revision = models.PositiveIntegerField(_("revision"), default=0, editable=False)
     content_fingerprint = models.CharField(max_length=64, editable=False)
@@ -242,6 +267,14 @@ class Article(models.Model):
     def get_absolute_url(self) -> str:
         return _localised_url("article", self.language, self.slug)
 
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Under the row's lock: Django looks for passages first, and a sync may just be storing new ones."""
+        with transaction.atomic():
+            _locked([self.pk])
+            return super().delete(*args, **kwargs)
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+
     def _take_stock(self, stored_revision: int, stored_fingerprint: str) -> set[str]:
         """Derives what follows from the content; returns the fields that are new if it has changed.
 
@@ -285,6 +318,11 @@ class Article(models.Model):
     def text_fingerprint(self) -> str:
         """Of title, text and language as they were saved; passages carry the one they were cut from."""
         return self.content_fingerprint[:_TEXT_DIGITS]
+
+
+def _locked(article_ids: Collection[int]) -> None:
+    """Until the transaction ends; in one order, so that no two wait for each other."""
+    list(Article.objects.select_for_update().filter(pk__in=article_ids).order_by("pk").values_list("pk"))
 
 
 class PassageQuerySet(models.QuerySet["Passage"]):

@@ -50,12 +50,25 @@ def markdown_parser() -> MarkdownIt:
     return parser
 
 
+@lru_cache(maxsize=4)
+def typographic_parser(language: str) -> MarkdownIt:
+    """The same for a page in that language: straight quotation marks become its own („…“, “…”), and ' an apostrophe."""
+    parser = MarkdownIt(
+        "commonmark", {"maxNesting": _MAX_NESTING, "typographer": True, "quotes": _QUOTATION_MARKS[language]}
+    ).enable(["table", "strikethrough", "smartquotes"])
+    parser.core.ruler.push("callouts", _mark_callouts)
+    return parser
+
+
 @lru_cache(maxsize=1)
 def block_parser() -> MarkdownIt:
     """Block structure only: same blocks as `markdown_parser`, without the cost of reading inline markup."""
     parser = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable(["table"])
     parser.core.ruler.enableOnly(["normalize", "block"])
     return parser
+
+
+_QUOTATION_MARKS = {"de": "„“‚‘", "en": "“”‘’"}
 
 
 def _mark_callouts(state: StateCore) -> None:

@@ -34,6 +34,21 @@ def highlighted(text: str, query: str, language: str) -> list[Segment]:
     return _segments(text, _matches(text, query, language))
 
 
+def begun(text: str, typed: str) -> list[Segment]:
+    """The whole text, with the typed beginnings of its words marked, as far as they were typed."""
+    beginnings = sorted((normalise(word.group()) for word in _WORD.finditer(typed)), key=len, reverse=True)
+    matches = []
+    for word in _WORD.finditer(text):
+        folded = normalise(word.group())
+        found = next((one for one in beginnings if folded.startswith(one)), "")
+        if found:
+            # Folding may lengthen a word (ß); then the whole of it is marked.
+            is_even = len(folded) == len(word.group())
+            end = word.start() + len(found) if is_even else word.end()
+            matches.append(_Match(word.start(), end, found))
+    return _segments(text, matches)
+
+
 def snippet(text: str, query: str, language: str, *, length: int = SNIPPET_LENGTH) -> list[Segment]:
     """The stretch of the text that holds most of the different words of the query; its beginning if none."""
     text = " ".join(text.split())

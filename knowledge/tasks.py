@@ -21,11 +21,14 @@ _MAX_RETRIES = 5
 )
 def sync_article_task(self: Any, article_id: int) -> None:
     from knowledge.embeddings import EmbedderUnavailable
-    from knowledge.indexing import sync_article
+    from knowledge.indexing import sync_article, sync_told
     from knowledge.vectors import VectorStoreUnavailable
 
     try:
-        sync_article(article_id)
+        if self.request.is_eager:  # an editor waits, and for nothing but his own article
+            sync_article(article_id)
+        else:
+            sync_told(article_id)
     except (VectorStoreUnavailable, EmbedderUnavailable, OperationalError) as error:
         _try_later(self, error, about=f"article {article_id}")
 

@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from knowledge import views
+from knowledge import feeds, search_views, views
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("search/", views.search, name="search"),
+    path("search/", search_views.search, name="search"),
+    path("suggest/", search_views.suggest, name="suggest"),
+    path("feed.atom", feeds.LatestFeed(), name="feed"),
     path("categories/<slug:slug>/", views.category, name="category"),
+    path("categories/<slug:slug>/feed.atom", feeds.CategoryFeed(), name="category_feed"),
     path("articles/<slug:slug>/", views.article, name="article"),
+    path("articles/<slug:slug>/vote/", views.vote_on_article, name="article_vote"),
 ]

@@ -1,64 +1,37 @@
-"""Pages to read and to search: home, category, article, search results.
+"""Pages to read: category and article.
 
-Views parse, ask `knowledge.catalogue` or `knowledge.retrieval`, and render. Whatever is not published, or not
+Views parse, ask `knowledge.catalogue`, and render. Whatever is not published, or not
 meant for this reader, is a 404 from the moment the change is committed.
 """
 
-import unicodedata
-from dataclasses import dataclass
-from datetime import timedelta
+import uuid
+from datetime import date, timedelta
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from knowledge import catalogue
+from knowledge import catalogue, site, structured
+from knowledge.language import reading_language
 from knowledge.links import LinkSource, link_resolver
 from knowledge.markdown import heading_anchors, plain_text, render_markdown
-from knowledge.models import Article, Category, Language, Reader
-from knowledge.retrieval import search_articles
-from knowledge.snippets import Segment, highlighted, snippet
+from knowledge.models import Article, Audience, Category, Language, Reader
+from knowledge.quoting import PARAMETER, QuoteLink, find_quote
+from knowledge.votes import vote, vote_of
 
-MAX_QUERY_LENGTH = 500  # characters
 DESCRIPTION_LENGTH = 155  # characters, what result pages of search engines show
 TOC_LEVELS = (2, 3)
 TOC_MINIMUM = 3  # headings; fewer are seen at a glance
 OLD_AFTER = timedelta(days=365)
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    article: Article
-    title: list[Segment]
-    snippet: list[Segment]
-    url: str
-    is_other_language: bool
-
-
-@require_safe
-def home(request: HttpRequest) -> HttpResponse:
-    language = _language()
-    uncategorised = (
-        Article.objects.published()
-        .visible_to(request.user)
-        .filter(language=language, category__isnull=True)
-        .defer("body")
-        .order_by("-updated_at", "pk")[:8]
-    )
-    context = {
-        "entries": catalogue.category_entries(language=language, user=request.user),
-        "uncategorised": uncategorised,
-        "alternates": {code: f"/{code}/" for code in Language.values},
-    }
-    return render(request, "knowledge/home.html", context)
+VOTER = "voter"  # in the session: a random number, so that a vote can be changed
 
 
 @require_safe
 def category(request: HttpRequest, slug: str) -> HttpResponse:
-    language = _language()
+    language = reading_language()
     found = Category.objects.filter(language=language, slug=slug).select_related("parent__parent").first()
     if found is None:
         return _category_in_another_language(request.user, slug)
@@ -76,77 +49,95 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
         other = code != language and catalogue.counterpart_of(found, language=code, user=request.user)
         if other:
             alternates[code] = other.get_absolute_url()
+    trail = catalogue.ancestors(found)[:-1]
     context = {
         "category": found,
-        "trail": catalogue.ancestors(found)[:-1],
+        "trail": trail,
         "articles": articles,
         "children": children,
         "alternates": alternates,
+        "feed": reverse("category_feed", kwargs={"slug": slug}),
+        "structured": [
+            structured.breadcrumb_node(
+                (_("Help center"), reverse("home")), trail, (found.name, found.get_absolute_url())
+            ),
+            structured.list_node(
+                found.name,
+                [one for one in articles if one.audience == Audience.PUBLIC],
+                language=language,
+                url=found.get_absolute_url(),
+            ),
+        ],
     }
     return render(request, "knowledge/category.html", context)
 
 
 @require_safe
 def article(request: HttpRequest, slug: str) -> HttpResponse:
-    language = _language()
-    visible = Article.objects.published().visible_to(request.user)
-    found = visible.filter(language=language, slug=slug).select_related("category__parent__parent").first()
+    language = reading_language()
+    found = _readable(request.user, slug, language)
     if found is None:
         return _article_in_another_language(request.user, slug)
-    headings = [heading for heading in heading_anchors(found.body) if heading.level in TOC_LEVELS]
+    all_headings = heading_anchors(found.body)
+    headings = [heading for heading in all_headings if heading.level in TOC_LEVELS]
+    resolve = link_resolver(found.body, language=language, user=request.user, stands_in=LinkSource.of(found))
+    link = QuoteLink.read(request.GET.get(PARAMETER, ""))
+    quoted = find_quote(found, link, headings=all_headings, resolve_link=resolve) if link else None
+    body = quoted.body if quoted is not None else None
     translations = catalogue.translations_of(found, user=request.user)
     alternates = {language: found.get_absolute_url()} | {
         code: other.get_absolute_url() for code, other in translations.items()
     }
+    trail = catalogue.ancestors(found.category)
+    description = _shortened(plain_text(found.body), DESCRIPTION_LENGTH)
     context = {
         "article": found,
-        "body": render_markdown(
-            found.body,
-            resolve_link=link_resolver(
-                found.body, language=language, user=request.user, stands_in=LinkSource.of(found)
-            ),
-        ),
+        "body": body or render_markdown(found.body, resolve_link=resolve, language=language),
+        "is_quoted": body is not None,
+        "lost_quote": quoted if body is None else None,
         "headings": headings if len(headings) >= TOC_MINIMUM else [],
-        "trail": catalogue.ancestors(found.category),
+        "trail": trail,
         "related": catalogue.related_articles(found, user=request.user),
         "alternates": alternates,
         "missing_languages": [code for code in Language.values if code not in alternates],
-        "description": _shortened(plain_text(found.body), DESCRIPTION_LENGTH),
-        "is_old": found.updated_at < timezone.now() - OLD_AFTER,
+        "description": description,
+        "is_old": _last_looked_at(found) < timezone.localdate() - OLD_AFTER,
+        "is_helpful": vote_of(found, str(request.session.get(VOTER, ""))),
     }
+    if found.audience == Audience.PUBLIC:
+        publisher = site.current().display_name
+        context["structured"] = [
+            structured.article_node(
+                found, description=description, publisher=publisher, translations=list(translations.values())
+            ),
+            structured.breadcrumb_node(
+                (_("Help center"), reverse("home")), trail, (found.title, found.get_absolute_url())
+            ),
+        ]
     return render(request, "knowledge/article.html", context)
 
 
-@require_safe
-def search(request: HttpRequest) -> HttpResponse:
-    language = _language()
-    query = _typed(request.GET.get("q", ""))
-    context: dict[str, object] = {"query": query, "results": [], "error": ""}
-    status = 200
-    if len(query) > MAX_QUERY_LENGTH:
-        context["error"] = _(
-            "Your search has %(length)d characters. At most %(limit)d are allowed; please shorten it."
-        ) % {"length": len(query), "limit": MAX_QUERY_LENGTH}
-        status = 400
-    elif query and not any(character.isalnum() for character in query):
-        context["error"] = _("Your search holds only punctuation. Please use words, such as “battery”.")
-        status = 400
-    elif query:
-        context["results"] = _results(query, language, request.user)
-    return render(request, "knowledge/search.html", context, status=status)
+@require_POST
+def vote_on_article(request: HttpRequest, slug: str) -> HttpResponse:
+    """Yes or no from this browser; the last word counts."""
+    found = _readable(request.user, slug, reading_language())
+    if found is None:
+        raise Http404
+    said = request.POST.get("helpful")
+    if said in ("yes", "no"):
+        voter = str(request.session.setdefault(VOTER, uuid.uuid4().hex))
+        vote(article=found, voter=voter, is_helpful=said == "yes")
+    return redirect(f"{found.get_absolute_url()}#vote")
 
 
-def _results(query: str, language: str, user: Reader) -> list[SearchResult]:
-    return [
-        SearchResult(
-            article=found,
-            title=highlighted(found.title, query, found.language),
-            snippet=snippet(plain_text(passage.text, list_markers=False), query, found.language),
-            url=passage.url,
-            is_other_language=found.language != language,
-        )
-        for found, passage in search_articles(query, language=language, user=user)
-    ]
+def _readable(user: Reader, slug: str, language: str) -> Article | None:
+    visible = Article.objects.published().visible_to(user)
+    return visible.filter(language=language, slug=slug).select_related("category__parent__parent").first()
+
+
+def _last_looked_at(found: Article) -> date:
+    changed = timezone.localtime(found.updated_at).date()
+    return max(changed, found.reviewed_at) if found.reviewed_at else changed
 
 
 def _article_in_another_language(user: Reader, slug: str) -> HttpResponse:
@@ -154,27 +145,16 @@ def _article_in_another_language(user: Reader, slug: str) -> HttpResponse:
     found = Article.objects.published().visible_to(user).filter(slug=slug).first()
     if found is None:
         raise Http404
-    translation = catalogue.translations_of(found, user=user).get(_language())
+    translation = catalogue.translations_of(found, user=user).get(reading_language())
     return redirect(translation or found)
 
 
 def _category_in_another_language(user: Reader, slug: str) -> HttpResponse:
     found = Category.objects.filter(slug=slug).first()
-    counterpart = found and catalogue.counterpart_of(found, language=_language(), user=user)
+    counterpart = found and catalogue.counterpart_of(found, language=reading_language(), user=user)
     if not counterpart:
         raise Http404
     return redirect(counterpart)
-
-
-def _language() -> str:
-    language = get_language()
-    return language if language in Language.values else Language.ENGLISH
-
-
-def _typed(text: str) -> str:
-    """What was typed, on one line and without control characters (PostgreSQL refuses NUL)."""
-    printable = "".join(" " if unicodedata.category(char) in ("Cc", "Cs") else char for char in text)
-    return " ".join(printable.split())
 
 
 def _shortened(text: str, length: int) -> str:

@@ -1,11 +1,14 @@
 """The answer page: what is quoted, how sure it is, and what is not shown any more."""
 
+import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.utils import timezone
 
-from assistant.models import Feedback, QuestionStatus
+from assistant.confidence import load_model
+from assistant.models import Citation, Feedback, Question, QuestionStatus
 from knowledge.models import Article
 from tests.pages import answered, escalated, owns, question, text_of
 
@@ -16,12 +19,13 @@ def _page(client, asked, language="en"):
     return client.get(f"/{language}/answers/{asked.public_id}/").content.decode()
 
 
-def test_marks_lead_to_sources_and_sources_to_the_place_in_the_article(client, make_article):
+def test_marks_and_sources_lead_to_the_quoted_place_in_the_article(client, make_article):
     article = make_article("Pause", "Tap **Pause**.", slug="pause", synced=False)
     html = _page(client, answered(article))
-    assert 'href="#source-1"' in html
+    place = f"/en/articles/pause/?cite={Citation.objects.get().pk}#quote"
+    assert f'<a class="mark" href="{place}"' in html
     assert 'id="source-1"' in html
-    assert '<a href="/en/articles/pause/#steps"' in html
+    assert f'<a href="{place}"' in html
     assert "Tap <strong>Pause</strong>." in html
     assert "Picked by an AI, word for word" in html
 
@@ -34,10 +38,42 @@ def test_an_answer_of_a_model_is_called_written(client, make_article):
 def test_confidence_is_told_in_words_and_explained_on_demand(client, make_article):
     page = text_of(_page(client, answered(make_article("Pause", synced=False))).encode())
     assert "Very likely correct" in page
-    assert "About 91%" in page
+    assert "probability of about 91%" in page
     assert "Below 60% we show no answer" in page
-    assert "made of 2 measured values" in page
+    assert "Question and passage are very near in meaning." in page
     assert "has not been checked yet" in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (
+            {"calibrated": True, "calibration": load_model("").fitted_on},
+            "checked against questions to other help",
+        ),
+        (
+            {"calibrated": True, "calibration": "our own, 300 rows"},
+            "checked against questions to this help center",
+        ),
+        ({"calibrated": False, "calibration": "our own, 300 rows"}, "has not been checked yet"),
+        ({"confidence_signals": {"coverage": 0.9}}, "Most of the words that matter"),
+        ({"confidence_signals": {"coverage": 0.1}}, "uses other words than the question"),
+        ({"confidence_signals": {"margin": 0.01}}, "Another article fits nearly as well"),
+        ({"confidence_signals": {"margin": 0.5}}, "fits clearly better than any other"),
+        ({"confidence_signals": {"known": 0.2}}, "stand in none of our articles"),
+        ({"confidence_signals": {}}, "We estimate"),
+    ],
+)
+def test_why_an_answer_is_sure_is_told_by_what_was_measured(client, make_article, fields, said):
+    assert said in text_of(_page(client, answered(make_article("Pause", synced=False), **fields)).encode())
+
+
+def test_an_answer_can_be_copied_with_its_sources_and_its_link(client, make_article):
+    asked = answered(make_article("Pause", "Tap **Pause** & wait.", slug="pause", synced=False))
+    html = _page(client, asked)
+    copied = unescape(re.search(r'data-copy="([^"]*)"', html)[1])
+    assert copied == "Tap Pause & wait.\n\n[1] Pause: http://localhost:8000/en/articles/pause/"
+    assert f'href="/en/answers/{asked.public_id}/" data-copy-address' in html
 
 
 def test_quoted_text_cannot_run(client, make_article):
@@ -60,7 +96,10 @@ def test_a_changed_or_old_source_is_marked(client, make_article):
     asked = answered(article)
     article.body = "Other text."
     article.save()
-    assert "has been changed since this answer" in _page(client, asked)
+    page = _page(client, asked)
+    assert "has been changed since this answer" in page
+    assert "#steps" in page, "the quote stands there no more: its heading is the next best place"
+    assert "?cite=" not in page
     old = make_article("Old", "Text.", synced=False)
     Article.objects.filter(pk=old.pk).update(updated_at=timezone.now() - timedelta(days=800))
     page = _page(client, answered(old))
@@ -81,6 +120,7 @@ def test_an_unanswered_question_offers_the_closest_articles_and_asks_only_for_an
 
 def test_a_question_that_was_interrupted_can_be_asked_again(client):
     asked = question(status=QuestionStatus.RECEIVED)
+    Question.objects.update(created_at=timezone.now() - timedelta(minutes=2))
     page = _page(client, asked)
     assert "This question has not been finished" in page
     assert "How do I pause?</textarea>" in page

@@ -59,11 +59,12 @@ def test_home_lists_categories_with_what_the_reader_may_see(client, customer, ma
 
 
 def test_home_does_not_ask_the_database_per_category(
-    client, make_article, make_category, django_assert_max_num_queries
+    client, make_article, make_category, django_assert_num_queries
 ):
     for number in range(8):
         make_article(f"Article {number}", category=make_category(f"Category {number}"), synced=False)
-    with django_assert_max_num_queries(6):
+    client.get("/en/")  # the popular articles are counted every few minutes
+    with django_assert_num_queries(6):  # site, recent, three for the topics, those without one
         client.get("/en/")
 
 
@@ -108,7 +109,7 @@ def test_an_article_is_rendered_with_contents_links_and_metadata(client, make_ar
     assert '<link rel="canonical" href="http://localhost:8000/en/articles/pause/">' in html
     assert '<link rel="alternate" hreflang="de" href="http://localhost:8000/de/articles/pausieren/">' in html
     assert '<meta name="description" content="Short answer.' in html
-    assert "More on “Money”" in text_of(html.encode())
+    assert "Related articles" in text_of(html.encode())
     assert 'name="robots"' not in html
 
 
@@ -161,7 +162,11 @@ def test_the_sitemap_holds_public_articles_under_the_sites_address(client, make_
     make_article("Codes", slug="codes", audience="signed_in", synced=False)
     make_article("Draft", slug="draft", status="draft", synced=False)
     sitemap = client.get("/sitemap.xml", headers={"host": "127.0.0.1"}).content.decode()
-    assert re.findall(r"<loc>(.*?)</loc>", sitemap) == ["http://localhost:8000/en/articles/pause/"]
+    assert re.findall(r"<loc>(.*?)</loc>", sitemap) == [
+        "http://localhost:8000/de/",
+        "http://localhost:8000/en/",
+        "http://localhost:8000/en/articles/pause/",
+    ]
 
 
 @pytest.mark.django_db
@@ -182,5 +187,5 @@ def test_livez_needs_no_database(client: Client):
 def test_pages_load_nothing_from_elsewhere_and_run_nothing_inline(client: Client, path):
     html = client.get(path).content.decode()
     assert not re.search(r"\sstyle=|<style|\son\w+=|javascript:", html)
-    assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", html))
+    assert all("src=" in tag or "ld+json" in tag for tag in re.findall(r"<script[^>]*>", html))
     assert not re.findall(r'(?:src|href|action)="(?:https?:)?//(?!localhost:8000/)', html)

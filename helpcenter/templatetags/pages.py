@@ -12,8 +12,11 @@ from django import template
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse, translate_url
+from django.utils.html import format_html, format_html_join, json_script
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, override
 
+from assistant.abuse.forms import FormMarks, form_marks
 from assistant.models import MAX_QUESTION_LENGTH
 
 register = template.Library()
@@ -53,9 +56,23 @@ def new_key() -> str:
     return uuid.uuid4().hex
 
 
+@register.simple_tag(takes_context=True)
+def json_ld(context: dict[str, Any], nodes: list[dict[str, Any]] | None) -> SafeString:
+    """schema.org data for search engines, one script element a node; nothing in it can end the element."""
+    nonce = getattr(context.get("request"), "csp_nonce", "")
+    opening = format_html('<script type="application/ld+json" nonce="{}">', nonce)
+    return format_html_join("\n", "{}{}</script>", ((opening, _as_script(node)) for node in nodes or ()))
+
+
 @register.simple_tag
 def question_limit() -> int:
     return MAX_QUESTION_LENGTH  # characters
+
+
+def _as_script(node: dict[str, Any]) -> SafeString:
+    """JSON as Django's json_script writes it: <, > and & are escaped, so no text of an article is markup."""
+    element = str(json_script(node))
+    return mark_safe(element[element.index(">") + 1 : element.rindex("<")])  # noqa: S308 - what json_script escaped
 
 
 def _counterpart(path: str, language: str) -> str:
@@ -66,3 +83,9 @@ def _counterpart(path: str, language: str) -> str:
         return translated
     with override(language):  # a page that does not exist, or has no language: its home page instead
         return reverse("home")
+
+
+@register.inclusion_tag("_form_guard.html")
+def form_guard() -> dict[str, FormMarks]:
+    """Belongs into every form that `assistant.abuse.routes` names in GUARDED_FORMS."""
+    return {"marks": form_marks()}

@@ -5,12 +5,15 @@ whether an article is answerable is read from its row and its mark in the live g
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -31,7 +34,8 @@ from knowledge.embeddings import EmbedderUnavailable, current_recipe
 from knowledge.importers.entries import MAX_LABEL_CHARACTERS, MAX_LABELS
 from knowledge.models import Article, ArticleQuerySet, Category, Generation, Passage, Status
 from knowledge.outbox import Standing, in_standing
-from knowledge.services import archive_article, index_again, make_draft, publish_article
+from knowledge.services import archive_article, index_again, make_draft, mark_reviewed, publish_article
+from knowledge.votes import ArticleVote
 
 # Django's own classes take type arguments in the stubs only.
 if TYPE_CHECKING:
@@ -87,6 +91,9 @@ class ArticleForm(_ArticleForm):
         category = values.get("category")
         if category is not None and values.get("language") not in (None, category.language):
             self.add_error("category", _("The category belongs to another language than the article."))
+        reviewed_at = values.get("reviewed_at")
+        if reviewed_at is not None and reviewed_at > timezone.localdate():
+            self.add_error("reviewed_at", _("This day lies in the future."))
         return values
 
 
@@ -157,6 +164,7 @@ class ArticleAdmin(HistoryAdmin):
         "index_state",
         "audience",
         "languages",
+        "helpfulness",
         "revision",
         "changed",
     )
@@ -187,6 +195,7 @@ class ArticleAdmin(HistoryAdmin):
             _("Who reads it"),
             {"fields": (("status", "audience"), ("language", "category"), "translation_group", "labels")},
         ),
+        (_("Check"), {"fields": (("reviewed_at", "reviewed_by"),)}),
         (
             _("Record"),
             {
@@ -199,7 +208,7 @@ class ArticleAdmin(HistoryAdmin):
             },
         ),
     )
-    actions = ("publish", "archive", "make_draft", "try_again")
+    actions = ("publish", "archive", "make_draft", "mark_reviewed", "try_again")
     save_on_top = True
 
     class Media:
@@ -217,6 +226,8 @@ class ArticleAdmin(HistoryAdmin):
             has_model=Value(_has_model(live)),
             twin_id=Subquery(twin.values("pk")[:1]),
             twin_language=Subquery(twin.values("language")[:1]),
+            yes_votes=_votes(is_helpful=True),
+            no_votes=_votes(is_helpful=False),
         )
         return articles.defer("body") if is_changelist(request) else articles
 
@@ -235,6 +246,8 @@ class ArticleAdmin(HistoryAdmin):
     def save_model(self, request: HttpRequest, obj: Article, form: Any, change: bool) -> None:
         if not change:
             obj.author = request.user  # type: ignore[assignment]  # staff, never anonymous
+        if "reviewed_at" in form.changed_data and "reviewed_by" not in form.changed_data:
+            obj.reviewed_by = request.user if obj.reviewed_at else None  # type: ignore[assignment]
         super().save_model(request, obj, form, change)
 
     def get_urls(self) -> list[URLPattern]:
@@ -287,6 +300,19 @@ class ArticleAdmin(HistoryAdmin):
             return receipt.sentence
         return format_html("{} {}", badge(receipt.short, receipt.tone), receipt.sentence)
 
+    @admin.display(description=_("helpful"), ordering="no_votes")
+    def helpfulness(self, article: Any) -> str | SafeString:
+        """Readers' votes; the fewest words that say what to look at."""
+        total = article.yes_votes + article.no_votes
+        if not total:
+            return "–"
+        title = _("%(yes)d of %(total)d readers found it helpful") % {
+            "yes": article.yes_votes,
+            "total": total,
+        }
+        tone = "bad" if article.no_votes > article.yes_votes else "quiet"
+        return badge(f"{article.yes_votes} / {total}", tone, title)
+
     @admin.display(description=_("title"), ordering="title")
     def titled(self, article: Article) -> SafeString:
         return two_lines(article.title, article.category.name if article.category else "")
@@ -325,6 +351,11 @@ class ArticleAdmin(HistoryAdmin):
     def make_draft(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         self._apply(request, queryset, make_draft)
 
+    @admin.action(description=_("Mark selected articles as checked today"), permissions=["change"])
+    def mark_reviewed(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
+        assert isinstance(request.user, User)  # staff, never anonymous
+        self._apply(request, queryset, partial(mark_reviewed, by=request.user))
+
     @admin.action(description=_("Try again to index selected articles"), permissions=["change"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         tried = index_again(articles=queryset)
@@ -344,6 +375,12 @@ class ArticleAdmin(HistoryAdmin):
             % {"count": changed},
             messages.SUCCESS if changed else messages.INFO,
         )
+
+
+def _votes(*, is_helpful: bool) -> Coalesce:
+    """Of each article in a query, in one number."""
+    cast = ArticleVote.objects.filter(article=OuterRef("pk"), is_helpful=is_helpful).order_by()
+    return Coalesce(Subquery(cast.values("article").annotate(total=Count("pk")).values("total")), 0)
 
 
 def _receipt(article: Any) -> Receipt:

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('knowledge', '0007_checkup'),
+        ('knowledge', '0008_f_site_votes_review'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -161,8 +161,7 @@ def _kill_cells(name: str, report: Report) -> Sequence[object]:
 
 def _load(options: argparse.Namespace, folder: Path, resources: ExitStack) -> int:
     os.environ["DATA_DIR"] = str(folder)
-    values = {f"API_RATE_{scope}": "off" for scope in ("QUESTIONS", "SEARCH", "FEEDBACK", "TICKETS")}
-    values["STATIC_MANIFEST"] = "0"
+    values = {"ABUSE_PROTECTION": "0", "STATIC_MANIFEST": "0"}
     if options.shape == Shape.PARTS:
         values["DATABASE_URL"] = resources.enter_context(_database(options.server))
     stack = Stack(Shape(options.shape), folder, values)

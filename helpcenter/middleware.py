@@ -1,0 +1,47 @@
+"""What every request and response passes: whose site it is, and what a browser may do with the page."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from csp.constants import NONCE, SELF, UNSAFE_INLINE
+from csp.middleware import CSPMiddleware, PolicyParts
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from knowledge import site
+
+# Over those of CONTENT_SECURITY_POLICY, which are the public pages'. None of them may run what is written into a page.
+_OTHERS: Final[Mapping[str, Mapping[str, list[Any]]]] = {
+    # Django's admin loads its scripts from files and places a few style attributes.
+    "/admin/": {"script-src": [SELF, NONCE], "style-src": [SELF, UNSAFE_INLINE]},
+    # Swagger UI draws its pictures from data addresses and styles itself.
+    "/api/v1/docs/": {
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, UNSAFE_INLINE],
+        "img-src": [SELF, "data:"],
+    },
+}
+
+
+class SiteMiddleware:
+    """Each request knows the site's settings once it asks; customers are addressed as the site wants it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        site.begin(is_for_customers=not request.path_info.startswith("/admin/"))
+        return self._get_response(request)
+
+
+class PolicyMiddleware(CSPMiddleware):
+    """The Content-Security-Policy of each part of the site. `knowledge.frames` lets chosen sites frame a page."""
+
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
+        parts = super().get_policy_parts(request, response, report_only)
+        for prefix, policy in _OTHERS.items():
+            if request.path_info.startswith(prefix):
+                parts.replace = {**policy, **(parts.replace or {})}
+        return parts

@@ -1,0 +1,81 @@
+"""Search results: counted, narrowed down, paged, and helpful where there are none."""
+
+import re
+
+import pytest
+
+from tests.pages import text_of
+
+
+@pytest.fixture
+def many(make_article, make_category):
+    riding = make_category("Riding", slug="riding")
+    battery = make_category("Battery care", slug="care", parent=riding)
+    money = make_category("Money", slug="money")
+    for number in range(8):
+        make_article(f"Battery tip {number}", "Keep the battery dry.", slug=f"tip-{number}", category=battery)
+    for number in range(4):
+        make_article(
+            f"Battery fee {number}", "The battery costs money.", slug=f"fee-{number}", category=money
+        )
+
+
+def found(html: str) -> list[str]:
+    return re.findall(r'<h2><a href="/en/articles/([\w-]+)/', html)
+
+
+def chosen(html: str) -> list[str]:
+    return re.findall(r'<a class="facet"[^>]*aria-current="true">([^<]+?)\s*<', html)
+
+
+def test_results_are_counted_and_paged(client, many):
+    first = client.get("/en/search/", {"q": "battery"}).content.decode()
+    assert "12 articles" in text_of(first.encode()) and "Page 1 of 2" in text_of(first.encode())
+    assert len(found(first)) == 10
+    following = re.search(r'rel="next" href="([^"]+)"', first)
+    assert following is not None
+    second = client.get(following[1].replace("&amp;", "&")).content.decode()
+    assert len(found(second)) == 2 and not set(found(first)) & set(found(second))
+    assert '<ol class="results" start="11">' in second
+    assert len(found(client.get("/en/search/", {"q": "battery", "page": "99"}).content.decode())) == 2
+    assert len(found(client.get("/en/search/", {"q": "battery", "page": "x"}).content.decode())) == 10
+
+
+def test_results_are_narrowed_down_by_topic_and_the_topic_by_nothing(client, many):
+    page = client.get("/en/search/", {"q": "battery"}).content.decode()
+    assert "All topics 12" in text_of(page.encode())
+    assert "Riding 8" in text_of(page.encode()) and "Money 4" in text_of(page.encode())
+    narrowed = client.get("/en/search/", {"q": "battery", "category": "money"}).content.decode()
+    assert set(found(narrowed)) == {f"fee-{number}" for number in range(4)}
+    assert "4 articles" in text_of(narrowed.encode()) and "Money" in chosen(narrowed)
+    unknown = client.get("/en/search/", {"q": "battery", "category": "nothing"}).content.decode()
+    assert len(found(unknown)) == 10 and "All topics" in chosen(unknown)
+
+
+def test_a_language_is_searched_when_it_is_chosen(client, make_article):
+    make_article("Battery", "Battery battery.", slug="battery")
+    make_article("Battery und Akku", "Battery Akku.", slug="akku", language="de")
+    for wanted, expected in (("en", {"en"}), ("de", {"de"}), ("all", {"en", "de"}), ("fr", {"en", "de"})):
+        html = client.get("/en/search/", {"q": "battery", "language": wanted}).content.decode()
+        languages = set(re.findall(r'<h2><a href="/(\w\w)/articles/', html))
+        assert languages == expected, wanted
+
+
+def test_a_typing_error_is_put_right_by_a_click(client, many):
+    html = client.get("/en/search/", {"q": "Batery dry"}).content.decode()
+    assert '<a href="/en/search/?q=Battery%20dry">Battery dry</a>' in html
+    assert "Did you mean" not in client.get("/en/search/", {"q": "battery"}).content.decode()
+
+
+def test_where_nothing_is_found_there_are_three_ways_on(client, db):
+    page = client.get("/de/search/", {"q": "Quastenflosser"}).content.decode()
+    assert 'name="text"' in page and "/de/contact/" in page
+    assert "keinen Artikel gefunden" in text_of(page.encode())
+    assert ">Quastenflosser</textarea>" in page
+
+
+def test_a_search_asks_a_fixed_number_of_times(client, many, django_assert_num_queries):
+    client.get("/en/search/", {"q": "battery"})
+    # generation, passages and articles through the gate, articles for the page, generation for the spelling, site
+    with django_assert_num_queries(6):
+        client.get("/en/search/", {"q": "battery"})
