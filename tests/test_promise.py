@@ -18,8 +18,8 @@ from assistant.calibration.promise import (
 )
 
 SPLITS = 200
-# A line a question: [score, right] of each candidate. From 291 questions to a public help center, asked once as they are
-# and once with their articles hidden (calibration.trials); numbers only, nothing of what was asked.
+# A line a question: [score, right] of each candidate. 291 questions to a public help center, asked once as they are and
+# once with their articles hidden (calibration.trials); numbers only, nothing of what was asked.
 SCORES = Path(__file__).parent / "samples" / "scores.jsonl"
 
 
