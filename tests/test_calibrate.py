@@ -117,6 +117,12 @@ def test_without_labels_it_says_what_is_missing(arguments, options, reason):
         calibrate(*arguments, **options)
 
 
+def test_only_what_customers_get_can_be_put_in_force(questions):
+    with pytest.raises(CommandError, match="dry-run"):
+        calibrate(questions, articles="own", **LOOSE)
+    assert calibrate(questions, articles="own", dry_run=True, **LOOSE)["promised"]
+
+
 @pytest.mark.parametrize("bad", ["0", "1", "5 %"])
 def test_levels_are_checked(questions, bad):
     with pytest.raises(CommandError, match="max-risk"):

@@ -45,6 +45,7 @@ def test_enough_labels_with_too_many_errors_are_no_promise_either():
     with pytest.raises(NothingToPromise) as refused:
         find_promise([trial(0.9, number % 5 != 0) for number in range(200)], max_risk=0.05, confidence=0.95)
     assert not refused.value.is_too_few
+    assert refused.value.closest is not None
     assert (refused.value.closest.answered, refused.value.closest.wrong) == (200, 40)
 
 
