@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from assistant.confidence import load_model
+from assistant.confidence import is_of_site
 from assistant.models import Question
 
 # Of the signals, for the words that tell them; see `assistant.signals` for their ranges.
@@ -48,7 +48,7 @@ def certainty_of(question: Question) -> Certainty | None:
         threshold_percent=None if threshold is None else int(threshold * 100),
         reasons=tuple(_reasons(question.confidence_signals)),
         is_calibrated=question.calibrated,
-        is_of_this_site=question.calibrated and question.calibration != load_model("").fitted_on,
+        is_of_this_site=question.calibrated and is_of_site(question.calibration),
         calibration=question.calibration,
     )
 
