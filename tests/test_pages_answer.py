@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from assistant.confidence import load_model
-from assistant.models import Citation, Feedback, Question, QuestionStatus
+from assistant.models import Feedback, Question, QuestionStatus
 from knowledge.models import Article
 from tests.pages import answered, escalated, owns, question, text_of
 
@@ -22,10 +22,13 @@ def _page(client, asked, language="en"):
 def test_marks_and_sources_lead_to_the_quoted_place_in_the_article(client, make_article):
     article = make_article("Pause", "Tap **Pause**.", slug="pause", synced=False)
     html = _page(client, answered(article))
-    place = f"/en/articles/pause/?cite={Citation.objects.get().pk}#quote"
+    place = "/en/articles/pause/?quote=0-14.1#quote"
     assert f'<a class="mark" href="{place}"' in html
     assert 'id="source-1"' in html
     assert f'<a href="{place}"' in html
+    marked = client.get(place.partition("#")[0]).content.decode()
+    assert '<mark id="quote"' in marked
+    assert "Tap" in marked.partition('<mark id="quote"')[2][:40]
     assert "Tap <strong>Pause</strong>." in html
     assert "Picked by an AI, word for word" in html
 
@@ -98,8 +101,7 @@ def test_a_changed_or_old_source_is_marked(client, make_article):
     article.save()
     page = _page(client, asked)
     assert "has been changed since this answer" in page
-    assert "#steps" in page, "the quote stands there no more: its heading is the next best place"
-    assert "?cite=" not in page
+    assert f"?quote=0-5.{article.revision - 1}#quote" in page, "the article's page says what became of it"
     old = make_article("Old", "Text.", synced=False)
     Article.objects.filter(pk=old.pk).update(updated_at=timezone.now() - timedelta(days=800))
     page = _page(client, answered(old))
