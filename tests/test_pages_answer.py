@@ -7,7 +7,9 @@ from html import unescape
 import pytest
 from django.utils import timezone
 
+from assistant.calibration.store import name_of
 from assistant.confidence import load_model
+from assistant.measured import Calibration, CalibrationState
 from assistant.models import Feedback, Question, QuestionStatus
 from knowledge.models import Article
 from tests.pages import answered, escalated, owns, question, text_of
@@ -51,7 +53,7 @@ def test_confidence_is_told_in_words_and_explained_on_demand(client, make_articl
     ("fields", "said"),
     [
         (
-            {"calibrated": True, "calibration": load_model("").fitted_on},
+            {"calibrated": True, "calibration": load_model("").name},
             "checked against questions to other help",
         ),
         (
@@ -69,6 +71,27 @@ def test_confidence_is_told_in_words_and_explained_on_demand(client, make_articl
 )
 def test_why_an_answer_is_sure_is_told_by_what_was_measured(client, make_article, fields, said):
     assert said in text_of(_page(client, answered(make_article("Pause", synced=False), **fields)).encode())
+
+
+def test_what_the_sites_own_calibration_promises_is_told(client, make_article):
+    live = Calibration.objects.create(
+        state=CalibrationState.LIVE,
+        source="this site",
+        writer="extractive",
+        model="m",
+        recipe="r",
+        max_risk=0.05,
+        confidence=0.95,
+        threshold=0.6,
+        answered=312,
+        live_at=timezone.now(),
+    )
+    asked = answered(make_article("Pause", synced=False), calibrated=True, calibration=name_of(live))
+    said = "at most 5% are wrong; that holds with a certainty of 95%. It was found on 312 judged answers"
+    assert said in text_of(_page(client, asked).encode())
+    assert "höchstens 5 % falsch" in text_of(_page(client, asked, "de").encode())
+    Calibration.objects.update(state=CalibrationState.RETIRED)
+    assert said not in text_of(_page(client, asked).encode())
 
 
 def test_an_answer_can_be_copied_with_its_sources_and_its_link(client, make_article):
