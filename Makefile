@@ -9,7 +9,7 @@ PORT ?= 8000
 DEMO_DIR ?= var/demo
 XDIST ?= -n auto --dist loadgroup
 
-.PHONY: demo test test-services check serve lock messages bench bench-index bench-services bench-abuse chaos quality fusion signals fit clean
+.PHONY: demo test test-services check serve lock messages bench bench-index bench-services bench-abuse weigh chaos quality fusion signals fit clean
 
 $(VENV)/runtime: requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -23,6 +23,7 @@ $(VENV)/dev: requirements-dev.txt $(VENV)/runtime
 
 demo: export DATA_DIR := $(DEMO_DIR)
 demo: export SITE_NAME := Havelrad
+demo: export WIDGET_DEMO := 1
 demo: export SITE_URL := http://localhost:$(PORT)
 demo: $(VENV)/runtime  ## set up, import the demo help center, ask three questions, serve
 	@$(MANAGE) demo --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
@@ -94,6 +95,16 @@ bench-abuse: $(VENV)/runtime  ## one client sends 200 requests a second: what it
 	@set -e; $(MANAGE) serve --port $(BENCH_PORT) & trap "kill $$!; wait" EXIT; \
 	  until curl -fs http://127.0.0.1:$(BENCH_PORT)/readyz >/dev/null; do sleep 1; done; \
 	  $(MANAGE) benchmark_abuse --site http://127.0.0.1:$(BENCH_PORT)
+
+weigh: export DATA_DIR := var/weigh
+weigh: export ABUSE_PROTECTION := 0
+weigh: $(VENV)/dev  ## kilobytes, requests, time to the first byte and layout shift of each kind of page
+	@rm -rf $$DATA_DIR
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) import_articles knowledge/demo --publish --source demo
+	@set -e; $(MANAGE) serve --port $(BENCH_PORT) & trap "kill $$!; wait" EXIT; \
+	  until curl -fs http://127.0.0.1:$(BENCH_PORT)/readyz >/dev/null; do sleep 1; done; \
+	  for language in de en; do $(BIN)/python -m tests.weigh --site http://127.0.0.1:$(BENCH_PORT) --language $$language; done
 
 # An empty database of its own, such as `createdb helpcenter_bench` makes, and a Redis database that nobody else uses.
 BENCH_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/helpcenter_bench

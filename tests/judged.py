@@ -120,7 +120,7 @@ def asked(
     return question
 
 
-def judged(article: Article, verdict: Verdict, **fields) -> Question:
+def judged(article: Article, verdict: Verdict | str, **fields) -> Question:
     question = asked(article, **fields)
     judge(question=question, verdict=verdict, by=None, articles=[article])
     return question

@@ -35,7 +35,7 @@ def questions(center, tmp_path):
     return write_rows(tmp_path / "questions.jsonl", labelled_rows(off_topic=3))
 
 
-def calibrate(*arguments, **options) -> dict:
+def calibrate(*arguments, **options):
     out = io.StringIO()
     call_command("calibrate", *map(str, arguments), json=True, stdout=out, **options)
     return json.loads(out.getvalue())
@@ -207,6 +207,7 @@ def test_what_is_counted_is_what_customers_get(center, make_article, threshold):
         if decision.draft is not None:
             cited = decision.draft.citations[0].passage.passage_id
             chosen = found[[c is trial.at(threshold) for c in trial.candidates].index(True)]
+            assert chosen.draft is not None
             assert chosen.draft.citations[0].passage.passage_id == cited
 
 
@@ -216,6 +217,7 @@ def test_the_site_scale_is_found_where_the_score_is_off():
     truth = Rescale(slope=0.8, intercept=1.5)
     right = [bool(random.random() < truth.apply(score)) for score in scores.tolist()]
     fitted = fit_rescale(scores.tolist(), right)
+    assert fitted is not None
     assert fitted.rescale.slope == pytest.approx(0.8, abs=0.2)
     assert fitted.rescale.intercept == pytest.approx(1.5, abs=0.3)
     assert len(fitted.held_out) == 600

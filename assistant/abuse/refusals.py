@@ -30,7 +30,7 @@ _SUBJECT_LENGTH = 120  # characters of a question that become a subject
 
 
 def refusal_page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    wait_seconds = max(1, ceil(refusal.wait_seconds))
+    wait_seconds = max(1, ceil(refusal.wait_seconds - 0.01))
     if _is_for_a_program(request):
         response: HttpResponse = JsonResponse(
             error_body(_CODE, f"{_reason(refusal)} {_again(wait_seconds)}"), status=TOO_MANY_REQUESTS
@@ -64,7 +64,7 @@ def short_refusal(request: HttpRequest, wait_seconds: float) -> HttpResponse:
         response = HttpResponse(_short_page(language))
     response.status_code = TOO_MANY_REQUESTS
     response["X-Content-Type-Options"] = "nosniff"
-    return _marked(response, max(1, ceil(wait_seconds)))
+    return _marked(response, max(1, ceil(wait_seconds - 0.01)))
 
 
 def confirm_page(request: HttpRequest) -> HttpResponse:
@@ -106,8 +106,8 @@ def _reason(refusal: Refusal) -> str:
         case Scope.QUESTIONS:
             return (
                 ngettext(
-                    "From your connection we answer %(count)d question %(period)s; that is reached.",
-                    "From your connection we answer %(count)d questions %(period)s; that is reached.",
+                    "From one connection we answer %(count)d question %(period)s, and that one has been asked.",
+                    "From one connection we answer %(count)d questions %(period)s, and that many have been asked.",
                     rate.amount,
                 )
                 % values
@@ -115,8 +115,8 @@ def _reason(refusal: Refusal) -> str:
         case Scope.TICKETS:
             return (
                 ngettext(
-                    "From your connection we take %(count)d message %(period)s; that is reached.",
-                    "From your connection we take %(count)d messages %(period)s; that is reached.",
+                    "From one connection we take %(count)d message %(period)s, and that one has come.",
+                    "From one connection we take %(count)d messages %(period)s, and that many have come.",
                     rate.amount,
                 )
                 % values

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -22,6 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from knowledge import generations
+from knowledge.admin.advice import check_page, tell_advice
 from knowledge.admin.display import STYLESHEET, badge, is_changelist, short_moment, two_lines
 from knowledge.admin.fields import CategoryChoice, route_violation
 from knowledge.admin.history import HistoryAdmin
@@ -153,6 +156,7 @@ class PassageInline(_PassageInline):
 class ArticleAdmin(HistoryAdmin):
     form = ArticleForm
     change_list_template = "admin/knowledge/article/change_list.html"
+    change_form_template = "admin/knowledge/article/change_form.html"
     inlines = [PassageInline]
     list_display = (
         "titled",
@@ -245,6 +249,30 @@ class ArticleAdmin(HistoryAdmin):
         if "reviewed_at" in form.changed_data and "reviewed_by" not in form.changed_data:
             obj.reviewed_by = request.user if obj.reviewed_at else None  # type: ignore[assignment]
         super().save_model(request, obj, form, change)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        own = [path("<int:pk>/check/", view(self.check_view), name="knowledge_article_check")]
+        return own + list(super().get_urls())
+
+    def check_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        article = get_object_or_404(Article, pk=pk)
+        if not self.has_view_permission(request, article):
+            raise PermissionDenied
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media}
+        return check_page(request, article, context)
+
+    def response_add(
+        self, request: HttpRequest, obj: Article, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        tell_advice(request, obj)
+        response: HttpResponse = super().response_add(request, obj, post_url_continue)
+        return response
+
+    def response_change(self, request: HttpRequest, obj: Article) -> HttpResponse:
+        tell_advice(request, obj)
+        response: HttpResponse = super().response_change(request, obj)
+        return response
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
