@@ -12,7 +12,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from assistant.calibration.store import name_of
-from assistant.confidence import load_model
+from assistant.confidence import is_of_site
 from assistant.measured import Calibration, CalibrationState
 from assistant.models import Question
 
@@ -54,7 +54,7 @@ def certainty_of(question: Question) -> Certainty | None:
     if question.confidence_score is None:
         return None
     threshold = question.confidence_threshold
-    is_of_this_site = question.calibrated and question.calibration != load_model("").name
+    is_of_this_site = question.calibrated and is_of_site(question.calibration)
     return Certainty(
         level=question.confidence_level,
         # Rounded down: nobody is told more than was estimated, and 99.6 % is not 100 %.

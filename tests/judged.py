@@ -51,7 +51,7 @@ def make_articles(make_article, **fields) -> dict[str, Article]:
 
 
 def labelled_rows(*, off_topic: int = 0) -> list[dict[str, object]]:
-    rows = [
+    rows: list[dict[str, object]] = [
         {"id": f"{key}-{number}", "question": text, "language": "en", "article_ids": [key]}
         for key, texts in QUESTIONS.items()
         for number, text in enumerate(texts)

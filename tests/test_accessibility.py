@@ -7,12 +7,13 @@ test says that it has no example of it.
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from django.urls import URLResolver, get_resolver, reverse
-from playwright.sync_api import Page
+from django.urls import LocalePrefixPattern, URLResolver, get_resolver, reverse
+from django.utils import translation
+from playwright.sync_api import Page, ViewportSize
 
 from assistant.models import FeedbackReason, Question, TicketStatus
 from assistant.services import add_staff_message, leave_feedback, open_ticket
@@ -26,6 +27,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 # WCAG 2.2 at levels A and AA, and what axe counts as good practice.
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SHOP = "http://shop.example"
+
+_LOOKS: list[tuple[ViewportSize, Literal["light", "dark"]]] = [
+    (DESKTOP, "light"),
+    (PHONE, "light"),
+    (PHONE, "dark"),
+    (DESKTOP, "dark"),
+]
 
 # Addresses that show no page of their own: what they are instead.
 NO_PAGE = {
@@ -121,7 +129,9 @@ def _localised(resolver: URLResolver) -> Iterator[Any]:
 def _pages(language: str, examples: dict[str, list[str]]) -> list[str]:
     """Every public page of one language, from the addresses themselves, and the errors that have no address."""
     localised = next(
-        entry for entry in get_resolver().url_patterns if "LocalePrefix" in type(entry.pattern).__name__
+        entry
+        for entry in get_resolver().url_patterns
+        if isinstance(entry, URLResolver) and isinstance(entry.pattern, LocalePrefixPattern)
     )
     found = []
     for entry in _localised(localised):
@@ -157,8 +167,6 @@ def _violations(page: Page, rules: list[str] | None = None) -> list[str]:
 
 @pytest.mark.parametrize("language", ["de", "en"])
 def test_no_page_has_a_violation(browser, live_server, examples, settings, language):
-    from django.utils import translation
-
     settings.WIDGET_DEMO = True
     with translation.override(language):
         addresses = _pages(language, examples[language])
@@ -169,7 +177,7 @@ def test_no_page_has_a_violation(browser, live_server, examples, settings, langu
         page.emulate_media(color_scheme="light")
         page.goto(address, wait_until="load")
         page.evaluate(AXE_SCRIPT)
-        for size, scheme in ((DESKTOP, "light"), (PHONE, "light"), (PHONE, "dark"), (DESKTOP, "dark")):
+        for size, scheme in _LOOKS:
             page.set_viewport_size(size)
             page.emulate_media(color_scheme=scheme)
             # What does not depend on colours was looked at in light already.

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from knowledge.models import Article
-from tests.conftest import CHROMIUM
+from tests.conftest import CHROMIUM, MakeArticle
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -24,7 +24,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def pause(make_article, make_category) -> Article:
+def pause(make_article: MakeArticle, make_category) -> Article:
     plans = make_category("Plans", slug="plans")
     body = "First.\n\n## One\n\nPause it.\n\n## Two\n\nMore.\n\n## Three\n\n![Map](https://elsewhere.example/map.png)"
     return make_article("Pause your subscription", body, slug="pause", category=plans)

@@ -15,7 +15,7 @@ from assistant.asking import Inquiry, candidates, decide
 from assistant.calibration import running, store
 from assistant.calibration.promise import Candidate, Trial
 from assistant.calibration.rescaling import fit_rescale
-from assistant.confidence import Rescale
+from assistant.confidence import Rescale, is_of_site
 from assistant.measured import Calibration, CalibrationState
 from assistant.services import ask_question
 from tests.judged import judged, labelled_rows, make_articles, write_rows
@@ -59,6 +59,7 @@ def test_it_says_what_is_promised_and_puts_it_in_force(questions):
     question = ask_question(text="Do you accept PayPal?", language="en")
     assert question.confidence_threshold == pytest.approx(report["threshold"])
     assert question.calibrated and question.calibration.startswith(f"#{row.pk} ")
+    assert is_of_site(question.calibration)
 
 
 def test_in_words(questions, capsys):
@@ -116,6 +117,12 @@ def test_without_labels_it_says_what_is_missing(arguments, options, reason):
         calibrate(*arguments, **options)
 
 
+def test_only_what_customers_get_can_be_put_in_force(questions):
+    with pytest.raises(CommandError, match="dry-run"):
+        calibrate(questions, articles="own", **LOOSE)
+    assert calibrate(questions, articles="own", dry_run=True, **LOOSE)["promised"]
+
+
 @pytest.mark.parametrize("bad", ["0", "1", "5 %"])
 def test_levels_are_checked(questions, bad):
     with pytest.raises(CommandError, match="max-risk"):
@@ -157,6 +164,7 @@ def test_it_counts_for_nothing_beside_another_recipe_writer_or_model(center, cha
 def test_the_shipped_threshold_says_where_it_comes_from(center):
     confidence = decide(Inquiry(text="Do you accept PayPal?", language="en")).confidence
     assert confidence.calibration.startswith("development sets")
+    assert not is_of_site(confidence.calibration)
 
 
 def test_one_is_in_force(center):

@@ -57,10 +57,10 @@ def test_confidence_is_told_in_words_and_explained_on_demand(client, make_articl
             "checked against questions to other help",
         ),
         (
-            {"calibrated": True, "calibration": "our own, 300 rows"},
+            {"calibrated": True, "calibration": "#3 site: at most 5% wrong"},
             "checked against questions to this help center",
         ),
-        ({"calibrated": False, "calibration": "our own, 300 rows"}, "has not been checked yet"),
+        ({"calibrated": False, "calibration": "#3 site: at most 5% wrong"}, "has not been checked yet"),
         ({"confidence_signals": {"coverage": 0.9}}, "Most of the words that matter"),
         ({"confidence_signals": {"coverage": 0.1}}, "uses other words than the question"),
         ({"confidence_signals": {"margin": 0.01}}, "Another article fits nearly as well"),

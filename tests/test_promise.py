@@ -18,8 +18,8 @@ from assistant.calibration.promise import (
 )
 
 SPLITS = 200
-# A line a question: [score, right] of each candidate. From 291 questions to a public help center, asked once as they are
-# and once with their articles hidden (calibration.trials); numbers only, nothing of what was asked.
+# A line a question: [score, right] of each candidate. 291 questions to a public help center, asked once as they are and
+# once with their articles hidden (calibration.trials); numbers only, nothing of what was asked.
 SCORES = Path(__file__).parent / "samples" / "scores.jsonl"
 
 
@@ -45,6 +45,7 @@ def test_enough_labels_with_too_many_errors_are_no_promise_either():
     with pytest.raises(NothingToPromise) as refused:
         find_promise([trial(0.9, number % 5 != 0) for number in range(200)], max_risk=0.05, confidence=0.95)
     assert not refused.value.is_too_few
+    assert refused.value.closest is not None
     assert (refused.value.closest.answered, refused.value.closest.wrong) == (200, 40)
 
 
