@@ -17,14 +17,14 @@ from assistant.certainty import Certainty, certainty_of
 from assistant.models import Answer, Citation, Question, QuestionStatus, Ticket
 from assistant.payload import AnswerState, answer_state, closest_articles
 from knowledge.links import LinkSource, link_resolver
-from knowledge.markdown import plain_text, render_fragment
+from knowledge.markdown import QUOTE_ID, plain_text, render_fragment
 from knowledge.models import Article, Reader
+from knowledge.quoting import PARAMETER, QuoteLink
 
 WORKING_FOR = timedelta(seconds=60)  # after that an undecided question was interrupted
 OLD_AFTER = timedelta(days=365)
 EXCERPT_LENGTH = 160  # characters; a quote that is not much longer is shown whole
 EXCERPT_LINES = 5
-QUOTE_ANCHOR = "quote"  # id of the marked quote on the article page
 
 
 @dataclass(frozen=True)
@@ -168,14 +168,9 @@ def _source(citation: Citation, reader: Reader) -> Source:
 
 
 def _place(citation: Citation, article: Article) -> str:
-    """The quote, marked in its article; the nearest heading where the article does not hold it any more.
-
-    The article may have moved to another slug since; the place in it is the one that was quoted.
-    """
-    if citation.quote in article.body:
-        return f"{article.get_absolute_url()}?cite={citation.pk}#{QUOTE_ANCHOR}"
-    _path, _hash, anchor = citation.url.partition("#")
-    return article.get_absolute_url() + (f"#{anchor}" if anchor else "")
+    """The quote, marked in its article as it reads now. The article may have moved to another slug since."""
+    link = QuoteLink(citation.start, citation.end, citation.article_revision)
+    return f"{article.get_absolute_url()}?{PARAMETER}={link}#{QUOTE_ID}"
 
 
 def _rendered(text: str, origin: Citation | None, language: str, reader: Reader) -> SafeString:

@@ -7,10 +7,13 @@ Refuses to decide whether it is sure enough: that was decided with the answer, a
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from assistant.confidence import load_model
+from assistant.calibration.store import name_of
+from assistant.confidence import is_of_site
+from assistant.measured import Calibration, CalibrationState
 from assistant.models import Question
 
 # Of the signals, for the words that tell them; see `assistant.signals` for their ranges.
@@ -26,6 +29,16 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """What a calibration on this site's own judged answers guarantees (`assistant.calibration`)."""
+
+    risk_percent: str  # of the answers shown are wrong at most
+    certainty_percent: str  # that this holds
+    answers: int  # judged, that it was found on
+    since: datetime | None
+
+
+@dataclass(frozen=True)
 class Certainty:
     level: str  # ConfidenceLevel
     percent: int
@@ -33,7 +46,7 @@ class Certainty:
     reasons: tuple[Reason, ...]
     is_calibrated: bool
     is_of_this_site: bool  # calibrated with questions of this help center
-    calibration: str  # what it was fitted on
+    promise: Promise | None  # of the site's own calibration that is in force, where this answer rests on it
 
 
 def certainty_of(question: Question) -> Certainty | None:
@@ -41,6 +54,7 @@ def certainty_of(question: Question) -> Certainty | None:
     if question.confidence_score is None:
         return None
     threshold = question.confidence_threshold
+    is_of_this_site = question.calibrated and is_of_site(question.calibration)
     return Certainty(
         level=question.confidence_level,
         # Rounded down: nobody is told more than was estimated, and 99.6 % is not 100 %.
@@ -48,8 +62,20 @@ def certainty_of(question: Question) -> Certainty | None:
         threshold_percent=None if threshold is None else int(threshold * 100),
         reasons=tuple(_reasons(question.confidence_signals)),
         is_calibrated=question.calibrated,
-        is_of_this_site=question.calibrated and question.calibration != load_model("").fitted_on,
-        calibration=question.calibration,
+        is_of_this_site=is_of_this_site,
+        promise=_promise(question.calibration) if is_of_this_site else None,
+    )
+
+
+def _promise(name: str) -> Promise | None:
+    live = Calibration.objects.filter(state=CalibrationState.LIVE).defer("report").first()
+    if live is None or name_of(live) != name:
+        return None
+    return Promise(
+        risk_percent=f"{live.max_risk * 100:g}",
+        certainty_percent=f"{live.confidence * 100:g}",
+        answers=live.answered,
+        since=live.live_at,
     )
 
 

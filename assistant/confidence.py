@@ -29,6 +29,8 @@ from assistant.signals import compute_signals
 from knowledge.retrieval import Retrieval
 
 DEFAULT_FILE = Path(__file__).with_name("confidence_default.json")
+# How the names of calibrations begin that a site has made itself: its rows, and the file that it set.
+OF_SITE, OPERATORS = "#", "operator’s file"
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,16 @@ class ConfidenceModel:
     @property
     def name(self) -> str:
         """Of the threshold that comes with the model. The shipped one has seen no question of the site."""
-        return f"{'operator’s file' if self.is_own else 'development sets'}: {self.fitted_on}"
+        return f"{OPERATORS if self.is_own else 'development sets'}: {self.fitted_on}"
 
     def score(self, signals: dict[str, float], *, is_other_language: bool) -> float:
         regression = self.other_language if is_other_language else self.same_language
         return regression.probability([signals[name] for name in self.features])
+
+
+def is_of_site(calibration: str) -> bool:
+    """Whether the name of a calibration, as questions keep it, is that of one found on the site's own questions."""
+    return calibration.startswith((OF_SITE, OPERATORS))
 
 
 def assess(retrieval: Retrieval, site: SiteCalibration | None = None) -> Confidence:

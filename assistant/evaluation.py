@@ -95,7 +95,7 @@ def evaluate(
             language=question.language,
             history=question.history,
             excluded_article_ids=with_translations(gold) if hide_gold else frozenset(),
-            article_languages=_article_languages(question.language, articles),
+            article_languages=article_languages(question.language, articles),
         )
         started = time.perf_counter()
         decision = decide(inquiry)
@@ -104,7 +104,7 @@ def evaluate(
     return report
 
 
-def _article_languages(language: str, articles: Articles) -> tuple[str, ...]:
+def article_languages(language: str, articles: Articles) -> tuple[str, ...]:
     return tuple(
         code for code in Language.values if articles == "all" or (code == language) == (articles == "own")
     )

@@ -29,9 +29,13 @@ def on_starting(server: Any) -> None:
     from django.template import engines
     from django.urls import get_resolver
 
+    from knowledge.language import detect_language
+
     if server.cfg.workers > 1 and not settings.CHROMA_URL:
         raise SystemExit("Several web processes need one Chroma server: set CHROMA_URL.")
-    _ = get_resolver().url_patterns, engines.all()  # what Django would import in the first request
+    # What the first request would load otherwise, and what survives a fork.
+    _ = get_resolver().url_patterns, engines.all()
+    detect_language("Which language is this?", fallback="en")
 
 
 def post_worker_init(worker: Any) -> None:  # noqa: ARG001 (gunicorn's signature)

@@ -47,13 +47,16 @@ def outage_response(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, language: str) -> HttpResponse:
     typed = typed_fields(request)
+    here = site.current()
     values = {
+        "site_name": here.display_name,
+        "hours": here.opening_lines,
         "language": language,
         "static_url": settings.STATIC_URL,
         "home": f"/{language}/",
         "contact": f"/{language}/contact/",
         "contact_email": settings.CONTACT_EMAIL,
-        "contact_phone": settings.CONTACT_PHONE,
+        "contact_phone": here.phone or settings.CONTACT_PHONE,
         "address": request.get_full_path(),
         "typed": typed,
         "offers_form": not any(field.name in _MESSAGES for field in typed),  # it is the one shown already

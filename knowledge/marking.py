@@ -18,7 +18,8 @@ PLACES: Final = 5  # tried for each end
 _PRIVATE_USE: Final = range(0xE000, 0xE800)
 # What opens a line or a word in Markdown, and is no text: quotes, list marks, headings, cells, emphasis.
 _OPENING: Final = re.compile(r"(?:[\s>|*_`~\[(!#-]|(?<![^\n>\s])\d{1,9}[.)](?=\s)|<[^<>\n]*>|\+(?=\s))*")
-_CLOSING: Final = re.compile(r"(?:[\s|*_`~]|(?:</[^<>\n]*>))*\Z")
+_CLOSING: Final = " \t\r\n|*_`~"
+_CLOSING_TAG: Final = re.compile(r"</[^<>\n]{0,80}>\Z")
 _QUOTING: Final = re.compile(r"""["'*_`~(\[]*""")  # a sign beside it would turn the quotation mark around
 _QUOTING_BACKWARDS: Final = re.compile(r"""[.,;:!?"'*_`~)\]]*""")
 _WORD: Final = re.compile(r"(?<=[\s(])\w")
@@ -43,12 +44,18 @@ def starts(text: str, start: int, end: int) -> Iterator[int]:
 
 def ends(text: str, start: int, end: int) -> Iterator[int]:
     """Places for the last sign, the likeliest first."""
+    last = start + len(_without_closing(text[start:end]))
     mirrored = text[start:end][::-1]
-    found = _CLOSING.search(text[start:end])
-    last = start + (found.start() if found else end - start)
     inside = end - _end_of(_QUOTING_BACKWARDS, mirrored, end - last, end - start)
     words = reversed([start + one.end() for one in _WORD_END.finditer(text[start:inside])])
     yield from islice(dict.fromkeys(chain((last, inside), words)), PLACES)
+
+
+def _without_closing(text: str) -> str:
+    text = text.rstrip(_CLOSING)
+    while found := _CLOSING_TAG.search(text, max(0, len(text) - 90)):
+        text = text[: found.start()].rstrip(_CLOSING)
+    return text
 
 
 def _end_of(pattern: re.Pattern[str], text: str, start: int, end: int) -> int:

@@ -24,6 +24,7 @@ from knowledge.structured import absolute
 MAX_QUERY_LENGTH = 500  # characters
 RESULTS = 60  # at most; who reads that far asks a person
 PER_PAGE = 10
+GUESSES = 5
 BOTH = "all"
 
 
@@ -100,6 +101,8 @@ def _found(request: HttpRequest, query: str, language: str) -> dict[str, object]
     found = search_articles(
         query, language=language, user=request.user, limit=RESULTS, article_languages=languages
     )
+    # Meaning alone always finds something. Without a word in common that is a guess, and said to be one.
+    is_guess = not any(passage.bm25 for _article, passage in found)
     results = [
         SearchResult(
             article=article,
@@ -109,7 +112,7 @@ def _found(request: HttpRequest, query: str, language: str) -> dict[str, object]
             trail=catalogue.ancestors(article.category),
             is_other_language=article.language != language,
         )
-        for article, passage in found
+        for article, passage in (found[:GUESSES] if is_guess else found)
     ]
     category = request.GET.get("category", "")
     topics = Counter(one.trail[0] for one in results if one.trail)
@@ -121,7 +124,8 @@ def _found(request: HttpRequest, query: str, language: str) -> dict[str, object]
     return {
         "page": page,
         "total": len(shown),
-        "topics": _topics(topics, chosen, kept, len(results)) if len(topics) > 1 else [],
+        "is_guess": is_guess,
+        "topics": _topics(topics, chosen, kept, len(results)) if len(topics) > 1 and not is_guess else [],
         "languages": _languages(query, wanted if languages else language),
         "better": suggesting.spelled_right(query, language=language, user=request.user),
         "near": [] if results else suggesting.suggest(query, language=language, user=request.user),

@@ -1,7 +1,7 @@
 """Pages to read: category and article.
 
-Views parse, ask `knowledge.catalogue`, and render. Whatever is not published, or not
-meant for this reader, is a 404 from the moment the change is committed.
+Views parse, ask `knowledge.catalogue`, and render. Whatever is not published, or not meant for this reader, is a 404
+from the moment the change is committed.
 """
 
 import uuid
@@ -99,7 +99,6 @@ def article(request: HttpRequest, slug: str) -> HttpResponse:
         "trail": trail,
         "related": catalogue.related_articles(found, user=request.user),
         "alternates": alternates,
-        "missing_languages": [code for code in Language.values if code not in alternates],
         "description": description,
         "is_old": _last_looked_at(found) < timezone.localdate() - OLD_AFTER,
         "is_helpful": vote_of(found, str(request.session.get(VOTER, ""))),

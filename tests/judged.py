@@ -51,7 +51,7 @@ def make_articles(make_article, **fields) -> dict[str, Article]:
 
 
 def labelled_rows(*, off_topic: int = 0) -> list[dict[str, object]]:
-    rows = [
+    rows: list[dict[str, object]] = [
         {"id": f"{key}-{number}", "question": text, "language": "en", "article_ids": [key]}
         for key, texts in QUESTIONS.items()
         for number, text in enumerate(texts)
@@ -120,7 +120,7 @@ def asked(
     return question
 
 
-def judged(article: Article, verdict: Verdict, **fields) -> Question:
+def judged(article: Article, verdict: Verdict | str, **fields) -> Question:
     question = asked(article, **fields)
     judge(question=question, verdict=verdict, by=None, articles=[article])
     return question

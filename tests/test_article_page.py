@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from knowledge.models import Article
 from knowledge.votes import ArticleVote
+from tests.conftest import MakeArticle
 from tests.pages import text_of
 
 BODY = """Intro.
@@ -29,7 +30,7 @@ SPAN = f"{BODY.index(QUOTE)}-{BODY.index(QUOTE) + len(QUOTE)}"
 
 
 @pytest.fixture
-def pause(make_article) -> Article:
+def pause(make_article: MakeArticle) -> Article:
     return make_article("Pause", BODY, slug="pause", synced=False)
 
 
@@ -196,9 +197,8 @@ def test_machines_read_what_people_read(client, make_article, make_category):
     response = client.get("/en/articles/pause/")
     html = response.content.decode()
     found = re.findall(r'<script type="application/ld\+json" nonce="([^"]+)">(.*?)</script>', html, re.DOTALL)
-    assert {nonce for nonce, _json in found} == {
-        re.search(r"'nonce-([^']+)'", response["Content-Security-Policy"])[1]
-    }
+    told = response["Content-Security-Policy"]
+    assert all(f"'nonce-{nonce}'" in told for nonce, _json in found)
     article, crumbs = (json.loads(text) for _nonce, text in found)
     assert article["headline"] == "</script><b>Pause"
     assert article["url"] == "http://localhost:8000/en/articles/pause/"

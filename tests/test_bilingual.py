@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -146,7 +147,7 @@ def test_frequent_pieces_count_less_in_german_and_english_is_not_weighed(folder,
 
 
 def test_a_word_without_weight_leaves_the_others(folder, both, tmp_path):
-    pieces = both._model[0].german_tokenizer
+    pieces = both.encoder.model[0].german_tokenizer
 
     def only_the_bicycle(weights):
         weights[:] = 0
@@ -155,7 +156,7 @@ def test_a_word_without_weight_leaves_the_others(folder, both, tmp_path):
 
     one = _with_weights(folder, tmp_path / "one", only_the_bicycle)
     text = "Akku braucht Fahrrad."
-    router = one._model[0]
+    router = one.encoder.model[0]
     features = router.forward(router.preprocess([text], language="de"))
     place = pieces.encode(text).tokens.index("fahrrad")
     hidden = features["token_embeddings"][0].detach().numpy()
@@ -177,8 +178,11 @@ def test_a_half_of_an_earlier_version_is_refused(folder, tmp_path):
 
 
 def test_a_name_that_only_english_knows_is_read_in_english_pieces():
+    from sentence_transformers import SentenceTransformer
+
     shipped = load_embedder("minilm-de-en")
-    router = shipped._model[0]
+    folder = files("knowledge.embeddings") / "minilm_de_en"
+    router = SentenceTransformer(str(folder), trust_remote_code=True, device="cpu")[0]
     pieces, english = router._pieces, router.english.tokenizer
     [row] = pieces.ids(["Wo ist Luther?"])
     assert len(router.german_tokenizer.encode("Luther", add_special_tokens=False).ids) > 1

@@ -15,7 +15,7 @@ from assistant.asking import Inquiry, candidates, decide
 from assistant.calibration import running, store
 from assistant.calibration.promise import Candidate, Trial
 from assistant.calibration.rescaling import fit_rescale
-from assistant.confidence import Rescale
+from assistant.confidence import Rescale, is_of_site
 from assistant.measured import Calibration, CalibrationState
 from assistant.services import ask_question
 from tests.judged import judged, labelled_rows, make_articles, write_rows
@@ -35,7 +35,7 @@ def questions(center, tmp_path):
     return write_rows(tmp_path / "questions.jsonl", labelled_rows(off_topic=3))
 
 
-def calibrate(*arguments, **options) -> dict:
+def calibrate(*arguments, **options):
     out = io.StringIO()
     call_command("calibrate", *map(str, arguments), json=True, stdout=out, **options)
     return json.loads(out.getvalue())
@@ -59,6 +59,7 @@ def test_it_says_what_is_promised_and_puts_it_in_force(questions):
     question = ask_question(text="Do you accept PayPal?", language="en")
     assert question.confidence_threshold == pytest.approx(report["threshold"])
     assert question.calibrated and question.calibration.startswith(f"#{row.pk} ")
+    assert is_of_site(question.calibration)
 
 
 def test_in_words(questions, capsys):
@@ -116,6 +117,12 @@ def test_without_labels_it_says_what_is_missing(arguments, options, reason):
         calibrate(*arguments, **options)
 
 
+def test_only_what_customers_get_can_be_put_in_force(questions):
+    with pytest.raises(CommandError, match="dry-run"):
+        calibrate(questions, articles="own", **LOOSE)
+    assert calibrate(questions, articles="own", dry_run=True, **LOOSE)["promised"]
+
+
 @pytest.mark.parametrize("bad", ["0", "1", "5 %"])
 def test_levels_are_checked(questions, bad):
     with pytest.raises(CommandError, match="max-risk"):
@@ -157,6 +164,7 @@ def test_it_counts_for_nothing_beside_another_recipe_writer_or_model(center, cha
 def test_the_shipped_threshold_says_where_it_comes_from(center):
     confidence = decide(Inquiry(text="Do you accept PayPal?", language="en")).confidence
     assert confidence.calibration.startswith("development sets")
+    assert not is_of_site(confidence.calibration)
 
 
 def test_one_is_in_force(center):
@@ -207,6 +215,7 @@ def test_what_is_counted_is_what_customers_get(center, make_article, threshold):
         if decision.draft is not None:
             cited = decision.draft.citations[0].passage.passage_id
             chosen = found[[c is trial.at(threshold) for c in trial.candidates].index(True)]
+            assert chosen.draft is not None
             assert chosen.draft.citations[0].passage.passage_id == cited
 
 
@@ -216,6 +225,7 @@ def test_the_site_scale_is_found_where_the_score_is_off():
     truth = Rescale(slope=0.8, intercept=1.5)
     right = [bool(random.random() < truth.apply(score)) for score in scores.tolist()]
     fitted = fit_rescale(scores.tolist(), right)
+    assert fitted is not None
     assert fitted.rescale.slope == pytest.approx(0.8, abs=0.2)
     assert fitted.rescale.intercept == pytest.approx(1.5, abs=0.3)
     assert len(fitted.held_out) == 600

@@ -7,8 +7,10 @@ from html import unescape
 import pytest
 from django.utils import timezone
 
+from assistant.calibration.store import name_of
 from assistant.confidence import load_model
-from assistant.models import Citation, Feedback, Question, QuestionStatus
+from assistant.measured import Calibration, CalibrationState
+from assistant.models import Feedback, Question, QuestionStatus
 from knowledge.models import Article
 from tests.pages import answered, escalated, owns, question, text_of
 
@@ -22,10 +24,13 @@ def _page(client, asked, language="en"):
 def test_marks_and_sources_lead_to_the_quoted_place_in_the_article(client, make_article):
     article = make_article("Pause", "Tap **Pause**.", slug="pause", synced=False)
     html = _page(client, answered(article))
-    place = f"/en/articles/pause/?cite={Citation.objects.get().pk}#quote"
+    place = "/en/articles/pause/?quote=0-14.1#quote"
     assert f'<a class="mark" href="{place}"' in html
     assert 'id="source-1"' in html
     assert f'<a href="{place}"' in html
+    marked = client.get(place.partition("#")[0]).content.decode()
+    assert '<mark id="quote"' in marked
+    assert "Tap" in marked.partition('<mark id="quote"')[2][:40]
     assert "Tap <strong>Pause</strong>." in html
     assert "Picked by an AI, word for word" in html
 
@@ -48,14 +53,14 @@ def test_confidence_is_told_in_words_and_explained_on_demand(client, make_articl
     ("fields", "said"),
     [
         (
-            {"calibrated": True, "calibration": load_model("").fitted_on},
+            {"calibrated": True, "calibration": load_model("").name},
             "checked against questions to other help",
         ),
         (
-            {"calibrated": True, "calibration": "our own, 300 rows"},
+            {"calibrated": True, "calibration": "#3 site: at most 5% wrong"},
             "checked against questions to this help center",
         ),
-        ({"calibrated": False, "calibration": "our own, 300 rows"}, "has not been checked yet"),
+        ({"calibrated": False, "calibration": "#3 site: at most 5% wrong"}, "has not been checked yet"),
         ({"confidence_signals": {"coverage": 0.9}}, "Most of the words that matter"),
         ({"confidence_signals": {"coverage": 0.1}}, "uses other words than the question"),
         ({"confidence_signals": {"margin": 0.01}}, "Another article fits nearly as well"),
@@ -66,6 +71,27 @@ def test_confidence_is_told_in_words_and_explained_on_demand(client, make_articl
 )
 def test_why_an_answer_is_sure_is_told_by_what_was_measured(client, make_article, fields, said):
     assert said in text_of(_page(client, answered(make_article("Pause", synced=False), **fields)).encode())
+
+
+def test_what_the_sites_own_calibration_promises_is_told(client, make_article):
+    live = Calibration.objects.create(
+        state=CalibrationState.LIVE,
+        source="this site",
+        writer="extractive",
+        model="m",
+        recipe="r",
+        max_risk=0.05,
+        confidence=0.95,
+        threshold=0.6,
+        answered=312,
+        live_at=timezone.now(),
+    )
+    asked = answered(make_article("Pause", synced=False), calibrated=True, calibration=name_of(live))
+    said = "at most 5% are wrong; that holds with a certainty of 95%. It was found on 312 judged answers"
+    assert said in text_of(_page(client, asked).encode())
+    assert "höchstens 5 % falsch" in text_of(_page(client, asked, "de").encode())
+    Calibration.objects.update(state=CalibrationState.RETIRED)
+    assert said not in text_of(_page(client, asked).encode())
 
 
 def test_an_answer_can_be_copied_with_its_sources_and_its_link(client, make_article):
@@ -98,8 +124,7 @@ def test_a_changed_or_old_source_is_marked(client, make_article):
     article.save()
     page = _page(client, asked)
     assert "has been changed since this answer" in page
-    assert "#steps" in page, "the quote stands there no more: its heading is the next best place"
-    assert "?cite=" not in page
+    assert f"?quote=0-5.{article.revision - 1}#quote" in page, "the article's page says what became of it"
     old = make_article("Old", "Text.", synced=False)
     Article.objects.filter(pk=old.pk).update(updated_at=timezone.now() - timedelta(days=800))
     page = _page(client, answered(old))

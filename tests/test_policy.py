@@ -1,6 +1,7 @@
 """What the browser is told it may do with a page: run what carries its nonce, load what is ours, frame nothing."""
 
 import re
+from typing import Any
 
 import pytest
 from django.http import HttpResponse
@@ -75,6 +76,6 @@ def test_an_embeddable_page_may_be_framed_by_the_sites_that_were_named(
     def widget(request):
         return HttpResponse()
 
-    response = widget(RequestFactory().get("/"))
+    response: Any = widget(RequestFactory().get("/"))
     assert response._csp_replace["frame-ancestors"] == ancestors
     assert response.xframe_options_exempt is is_left_to_the_policy

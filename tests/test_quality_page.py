@@ -161,6 +161,7 @@ def test_the_operating_point_by_hand():
         [known(0.9, True), known(0.8, False), known(0.6, True), known(0.5, True), known(0.2, False)],
         threshold=0.5,
     )
+    assert summary.operating is not None
     assert (summary.operating.answered, summary.operating.wrong) == (4, 1)
     assert (summary.coverage, summary.risk) == (0.8, 0.25)
     assert [point.wrong for point in summary.curve] == [0, 1, 1, 1, 2]
@@ -202,7 +203,8 @@ def test_calibrating_from_the_page(lead, staff, make_article, django_capture_on_
     assert "Before and after" in page and "Put in force" in page and "80 % certainty" in page
     assert store.in_force() is None  # nothing without a confirmation
     lead.post(f"{PAGE}calibrations/{row.pk}/decide/", {"confirm": ""})
-    assert store.in_force().threshold == row.threshold
+    live = store.in_force()
+    assert live is not None and live.threshold == row.threshold
     assert "calibrated on labelled questions" in lead.get(PAGE).content.decode()
     lead.post(f"{PAGE}revert/")
     assert store.in_force() is None

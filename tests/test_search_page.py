@@ -74,8 +74,23 @@ def test_where_nothing_is_found_there_are_three_ways_on(client, db):
     assert ">Quastenflosser</textarea>" in page
 
 
+def test_what_shares_no_word_is_shown_as_a_guess(client, many):
+    html = client.get("/en/search/", {"q": "zyxwv qwrtz"}).content.decode()
+    assert "No article holds the words “zyxwv qwrtz”" in text_of(html.encode())
+    assert 0 < len(found(html)) <= 5
+    assert "best match first" not in html and "All topics 12" not in text_of(html.encode())
+    assert "No article holds" not in text_of(client.get("/en/search/", {"q": "battery zyxwv"}).content)
+
+
 def test_a_search_asks_a_fixed_number_of_times(client, many, django_assert_num_queries):
     client.get("/en/search/", {"q": "battery"})
     # generation, passages and articles through the gate, articles for the page, generation for the spelling, site
     with django_assert_num_queries(6):
         client.get("/en/search/", {"q": "battery"})
+
+
+def test_the_language_switch_keeps_what_is_searched_for(client, db):
+    page = client.get("/en/search/?q=battery&language=en").content.decode()
+    assert 'name="next" value="/de/search/?q=battery&amp;language=en"' in page
+    target = "/de/search/?q=battery&language=en"
+    assert client.post("/i18n/setlang/", {"language": "de", "next": target})["Location"] == target

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, OrderBy, Q, QuerySet, Value
@@ -149,7 +150,8 @@ def judge_view(request: HttpRequest, question_id: int) -> HttpResponse:
     back = reverse("admin:assistant_question_change", args=[question.pk])
     verdict = request.POST.get("verdict", "")
     if verdict == "withdraw":
-        withdraw(question=question)
+        if withdraw(question=question):
+            _log(request, [question], "judgement withdrawn")
         messages.success(request, _("The judgement was withdrawn."))
         return HttpResponseRedirect(back)
     try:
@@ -160,6 +162,7 @@ def judge_view(request: HttpRequest, question_id: int) -> HttpResponse:
         typed = request.POST.get("other", "").strip()
         kept = f"?{urlencode({'other': typed})}" if typed else ""
         return HttpResponseRedirect(f"{back}{kept}#hc-judge")
+    _log(request, [question], f"judged: {label.verdict}")
     messages.success(request, _("Judged as “%(verdict)s”.") % {"verdict": label.get_verdict_display()})
     return HttpResponseRedirect(f"{back}#hc-judge")
 
@@ -217,13 +220,15 @@ class JudgeActions:
 
 
 def _judge_all(request: HttpRequest, questions: QuerySet[Question], verdict: Verdict) -> None:
-    done = refused = 0
+    judged, refused = [], 0
     for question in questions.select_related("answer"):
         try:
             judge(question=question, verdict=verdict, by=request.user)
-            done += 1
+            judged.append(question)
         except InvalidInput:
             refused += 1
+    done = len(judged)
+    _log(request, judged, f"judged: {verdict}")
     messages.add_message(
         request,
         messages.SUCCESS if done else messages.INFO,
@@ -240,6 +245,12 @@ def _judge_all(request: HttpRequest, questions: QuerySet[Question], verdict: Ver
             )
             % {"count": refused},
         )
+
+
+def _log(request: HttpRequest, questions: Sequence[Question], message: str) -> None:
+    """A label keeps its last word only; the questions' history in the admin keeps all of them."""
+    if questions:
+        LogEntry.objects.log_actions(request.user.pk, questions, CHANGE, message)  # type: ignore[arg-type]
 
 
 def _articles_named(request: HttpRequest, question: Question) -> list[Article]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -25,15 +26,14 @@ from assistant.admin import drilling
 from assistant.calibration import store
 from assistant.labels import site_labels
 from assistant.measured import Calibration, CalibrationState, EvaluationRun, Label
-from assistant.models import Question, TicketReason
+from assistant.models import TicketReason
 from assistant.quality import charts
 from assistant.quality.figures import Summary, summarise
-from assistant.quality.records import MOST_LABELS, Week, known_from_run, known_from_site, weeks
+from assistant.quality.records import MOST_RUNS, Week, known_from_run, known_from_site, weeks
 from assistant.quality.report import numbers_of, reasons_table, retrieval_tables
 
 WEEKS = (4, 12, 26, 52)
 _HISTORY = 10  # calibrations
-_RUNS = 20
 _STATE_TONES = {
     CalibrationState.RUNNING: "notice",
     CalibrationState.PROPOSED: "notice",
@@ -142,6 +142,7 @@ def decide_view(request: HttpRequest, pk: int) -> HttpResponse:
         Calibration.objects.filter(pk=pk, state=CalibrationState.PROPOSED).update(
             state=CalibrationState.DISCARDED
         )
+        _log(request, calibration, "discarded")
         messages.success(request, _("The proposal was discarded. The threshold is what it was."))
         return HttpResponseRedirect(reverse("admin:quality"))
     try:
@@ -152,6 +153,7 @@ def decide_view(request: HttpRequest, pk: int) -> HttpResponse:
             _("This calibration cannot be put in force (any more): calibrate again with what is in use now."),
         )
         return HttpResponseRedirect(_address(pk))
+    _log(request, calibration, "put in force")
     messages.success(request, _("In force. The new threshold decides from the next question on."))
     return HttpResponseRedirect(reverse("admin:quality"))
 
@@ -159,7 +161,9 @@ def decide_view(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def revert_view(request: HttpRequest) -> HttpResponse:
     _require(request, "assistant.recalibrate")
-    if store.retire():
+    live = Calibration.objects.filter(state=CalibrationState.LIVE).first()
+    if live is not None and store.retire():
+        _log(request, live, "taken out of force")
         messages.success(request, _("The threshold that comes with the confidence model is in force again."))
     else:
         messages.info(request, _("It was in force already."))
@@ -185,7 +189,7 @@ def _page(request: HttpRequest, form: CalibrateForm) -> HttpResponse:
     standing = store.standing()
     span = _chosen(request.GET.get("weeks"), WEEKS, default=12)
     by_week = weeks(span)
-    runs = list(EvaluationRun.objects.defer("figures")[:_RUNS])
+    runs = list(EvaluationRun.objects.defer("figures")[:MOST_RUNS])
     run = next((one for one in runs if f"run-{one.pk}" == request.GET.get("source")), None)
     known = known_from_run(run) if run is not None else known_from_site()
     summary = summarise(known, threshold=run.threshold if run is not None else standing.threshold)
@@ -215,8 +219,6 @@ def _page(request: HttpRequest, form: CalibrateForm) -> HttpResponse:
             "answered": answered,
             "escalated": escalated,
             "labels": Label.objects.count(),
-            "most_labels": MOST_LABELS,
-            "unjudged": Question.objects.filter(label=None).exclude(status="received").count(),
             "queue_url": drilling.questions_address(judgement="sample"),
             "voted_url": drilling.questions_address(judgement="voted"),
             "judged_url": drilling.questions_address(judgement="any"),
@@ -364,6 +366,11 @@ def _chosen(value: str | None, allowed: Sequence[int], *, default: int) -> int:
 
 def _address(pk: int) -> str:
     return reverse("admin:quality_calibration", args=[pk])
+
+
+def _log(request: HttpRequest, calibration: Calibration, message: str) -> None:
+    """Who decided: the row names who had it made."""
+    LogEntry.objects.log_actions(request.user.pk, [calibration], CHANGE, message)  # type: ignore[arg-type]
 
 
 def _require(request: HttpRequest, permission: str) -> None:

@@ -199,7 +199,7 @@ class TicketAdmin(HistoryAdmin):
         "age",
     )
     list_display_links = ("reference_code", "short_subject")
-    list_filter = (QueueFilter, "status", "priority", "reason", "language", "created_at")
+    list_filter = (QueueFilter, "status", "priority", "reason", "matter", "language", "created_at")
     list_select_related = ("assignee", "customer")
     list_per_page = 50
     search_fields = ("reference", "contact_email", "contact_name", "subject", "detail", "question__text")

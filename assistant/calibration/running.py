@@ -30,7 +30,7 @@ from assistant.calibration.rescaling import fit_rescale
 from assistant.calibration.store import Binding, rescale_of, standing
 from assistant.calibration.trials import run_trials
 from assistant.confidence import Rescale
-from assistant.evaluation import expected_calibration_error
+from assistant.evaluation import Articles, expected_calibration_error
 from assistant.labels import site_labels
 from assistant.measured import Calibration, CalibrationState
 from assistant.writers import WriterUnavailable
@@ -104,12 +104,13 @@ def work_out(
     max_risk: float = MAX_RISK,
     confidence: float = CONFIDENCE,
     hidden_share: float = 0.0,
+    articles: Articles = "all",
     rescales: bool = True,
     progress: Progress = iter,
 ) -> Result:
     """Raises WriterUnavailable, and ValueError for levels outside 0..1."""
     now, binding = standing(), Binding.now()
-    asked = run_trials(questions, hidden_share=hidden_share, progress=progress)
+    asked = run_trials(questions, hidden_share=hidden_share, articles=articles, progress=progress)
     trials = asked.trials
     promise, refusal = None, None
     try:

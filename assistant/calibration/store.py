@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from assistant.confidence import ConfidenceModel, Rescale, SiteCalibration, load_model
+from assistant.confidence import OF_SITE, ConfidenceModel, Rescale, SiteCalibration, load_model
 from assistant.measured import Calibration, CalibrationState
 from knowledge import generations
 from knowledge.embeddings import EmbedderUnavailable, current_recipe
@@ -108,13 +108,16 @@ def put_in_force(calibration: Calibration) -> None:
     if calibration.threshold is None or Binding.of(calibration).differences(Binding.now()):
         raise NotToBePutInForce
     allowed = [CalibrationState.PROPOSED, CalibrationState.RETIRED]
-    with transaction.atomic():
-        retire()
-        changed = Calibration.objects.filter(pk=calibration.pk, state__in=allowed).update(
-            state=CalibrationState.LIVE, live_at=timezone.now()
-        )
-        if not changed:
-            raise NotToBePutInForce
+    try:
+        with transaction.atomic():
+            retire()
+            changed = Calibration.objects.filter(pk=calibration.pk, state__in=allowed).update(
+                state=CalibrationState.LIVE, live_at=timezone.now()
+            )
+            if not changed:
+                raise NotToBePutInForce
+    except IntegrityError as error:  # somebody else has put another one in force in this moment
+        raise NotToBePutInForce from error
     calibration.refresh_from_db()
 
 
@@ -135,7 +138,7 @@ def name_of(row: Calibration) -> str:
     """Stored with each question that it decides."""
     day = timezone.localtime(row.live_at or row.created_at)
     return (
-        f"#{row.pk} {row.source}: at most {row.max_risk:.0%} wrong with {row.confidence:.0%} certainty, "
+        f"{OF_SITE}{row.pk} {row.source}: at most {row.max_risk:.0%} wrong with {row.confidence:.0%} certainty, "
         f"{row.answered} of {row.labelled} labelled questions answered, {day:%Y-%m-%d}"
     )[:200]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from assistant.asking import Decision, Inquiry, candidates
 from assistant.calibration.promise import Candidate, Trial
+from assistant.evaluation import Articles, article_languages
 from knowledge.labelled import LabelledQuestion, articles_of, with_translations
 
 _SEED = 0
@@ -22,6 +23,7 @@ def run_trials(
     questions: Sequence[LabelledQuestion],
     *,
     hidden_share: float = 0.0,
+    articles: Articles = "all",
     progress: Callable[[Iterable[LabelledQuestion]], Iterable[LabelledQuestion]] = iter,
 ) -> Trials:
     """Every question once, as an anonymous customer would ask it.
@@ -41,6 +43,7 @@ def run_trials(
             language=question.language,
             history=question.history,
             excluded_article_ids=with_translations(gold) if is_hidden else frozenset(),
+            article_languages=article_languages(question.language, articles),
         )
         right = frozenset() if is_hidden or question.is_incomplete else gold
         made.append(Trial(tuple(_candidate(decision, right) for decision in candidates(inquiry))))

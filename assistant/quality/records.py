@@ -18,6 +18,7 @@ from assistant.quality.figures import Known, percentile
 from knowledge.models import Category
 
 MOST_LABELS = 3000  # the newest; more say nothing more, and a page has to come at once
+MOST_RUNS = 20  # evaluations; they hold the text of their questions
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def known_from_outcomes(outcomes: Iterable[Outcome]) -> list[Known]:
 def store_run(
     outcomes: Sequence[Outcome], *, name: str, articles: str, hide_gold: bool, figures: dict[str, object]
 ) -> EvaluationRun:
-    """Keeps an evaluation, with each question and its outcome, for the quality page."""
+    """Keeps an evaluation, with each question and its outcome, for the quality page; the oldest ones make room."""
     first = outcomes[0].decision
     run = EvaluationRun.objects.create(
         name=name[:200],
@@ -138,6 +139,8 @@ def store_run(
         ),
         batch_size=500,
     )
+    kept = EvaluationRun.objects.values_list("pk", flat=True)[:MOST_RUNS]
+    EvaluationRun.objects.exclude(pk__in=list(kept)).delete()
     return run
 
 

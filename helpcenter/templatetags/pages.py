@@ -38,12 +38,13 @@ def language_options(context: dict[str, Any]) -> list[LanguageOption]:
     request: HttpRequest | None = context.get("request")
     alternates: dict[str, str] = context.get("alternates") or {}
     path = request.path if request is not None else "/"
+    query = request.META.get("QUERY_STRING", "") if request is not None and request.method == "GET" else ""
     current = get_language()
     return [
         LanguageOption(
             code=code,
             name=_OWN_NAMES.get(code, code),
-            url=alternates.get(code) or _counterpart(path, code),
+            url=alternates.get(code) or _with_query(_counterpart(path, code), query),
             is_current=code == current,
         )
         for code, _name in settings.LANGUAGES
@@ -67,6 +68,11 @@ def json_ld(context: dict[str, Any], nodes: list[dict[str, Any]] | None) -> Safe
 @register.simple_tag
 def question_limit() -> int:
     return MAX_QUESTION_LENGTH  # characters
+
+
+def _with_query(path: str, query: str) -> str:
+    """What was searched for is still searched for in the other language."""
+    return f"{path}?{query}" if query else path
 
 
 def _as_script(node: dict[str, Any]) -> SafeString:

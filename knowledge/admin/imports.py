@@ -51,14 +51,7 @@ _SHOWN = 200  # lines of a list on the page
 
 
 class UploadForm(forms.Form):
-    file = forms.FileField(
-        label=_("File"),
-        help_text=_(
-            "A zip of a folder, or one file: Markdown, MDX, HTML, JSON of Zendesk or Intercom, JSON Lines, CSV. "
-            "At most %(size)d MB and %(entries)d entries."
-        )
-        % {"size": MAX_UPLOAD_BYTES // 1024 // 1024, "entries": MAX_ENTRIES},
-    )
+    file = forms.FileField(label=_("File"))
     publish = forms.BooleanField(
         label=_("Publish what is new"),
         required=False,
@@ -81,6 +74,14 @@ class UploadForm(forms.Form):
             "Articles are remembered by it: a later import with the same name updates them. Empty: told from the file."
         ),
     )
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # Here, because a sentence with figures in it is of one language from then on.
+        self.fields["file"].help_text = _(
+            "A zip of a folder, or one file: Markdown, MDX, HTML, JSON of Zendesk or Intercom, JSON Lines, CSV. "
+            "At most %(size)d MB and %(entries)d entries."
+        ) % {"size": MAX_UPLOAD_BYTES // 1024 // 1024, "entries": MAX_ENTRIES}
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]

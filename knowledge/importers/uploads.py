@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_INDEX_SECONDS: Final = 20.0
 _KEPT: Final = timedelta(days=7)  # an upload that nobody confirmed
 
 
@@ -135,12 +136,13 @@ def _index() -> None:
     if not settings.CELERY_TASK_ALWAYS_EAGER or sweepers.sweeper_elsewhere() is not None:
         return
     from knowledge.embeddings import EmbedderUnavailable
-    from knowledge.indexing import sync_stale
+    from knowledge.indexing import sync_stale_here
     from knowledge.vectors import VectorStoreUnavailable
 
     if not Article.objects.published().exists():
         return
     try:
-        sync_stale()
+        # Whoever imports waits for this page; what is left comes with `sync_index` or the next edit's sweep.
+        sync_stale_here(newest_first=True, budget_seconds=_INDEX_SECONDS)
     except (VectorStoreUnavailable, EmbedderUnavailable) as error:
         log.warning("Imported, not indexed yet: %s", error)

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -11,6 +11,7 @@ from tqdm import tqdm
 from assistant.calibration import store
 from assistant.calibration.promise import labels_needed
 from assistant.calibration.running import CONFIDENCE, MAX_RISK, SITE, Figures, Result, keep, work_out
+from assistant.evaluation import Articles
 from assistant.labels import site_labels
 from assistant.writers import WriterUnavailable
 from knowledge.labelled import BadQuestionFile, LabelledQuestion, read_questions
@@ -49,6 +50,13 @@ class Command(BaseCommand):
         )
         parser.add_argument("--language", choices=Language.values, help="Only questions in this language.")
         parser.add_argument(
+            "--articles",
+            choices=get_args(Articles),
+            default="all",
+            help="Which may answer, as for `evaluate`. Customers get all (all): the others are for measuring, and "
+            "come with --dry-run only.",
+        )
+        parser.add_argument(
             "--keep-scale",
             action="store_true",
             help="Do not make the score the probability of this site where the labels would allow it.",
@@ -70,6 +78,10 @@ class Command(BaseCommand):
         if options["revert"]:
             self._revert()
             return
+        if options["articles"] != "all" and not options["dry_run"]:
+            raise CommandError(
+                "--articles is for measuring: a threshold is for what customers get. Add --dry-run."
+            )
         questions, source, left_out = self._questions(options)
         try:
             result = work_out(
@@ -77,6 +89,7 @@ class Command(BaseCommand):
                 max_risk=options["max_risk"],
                 confidence=options["confidence"],
                 hidden_share=options["hide_gold"],
+                articles=options["articles"],
                 rescales=not options["keep_scale"],
                 progress=lambda items: tqdm(items, desc="questions", unit="q", disable=None),
             )

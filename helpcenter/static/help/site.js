@@ -185,6 +185,11 @@
   };
   for (const [number, field] of [...document.querySelectorAll("[data-suggest]")].entries()) suggestTo(field, number);
 
+  // Beside the text there is room for the table of contents; screen readers are told that it is open.
+  if (matchMedia("(min-width: 62rem)").matches) {
+    for (const one of document.querySelectorAll(".toc details")) one.open = true;
+  }
+
   // The section that is being read is named in the table of contents.
   const contents = new Map();
   for (const link of document.querySelectorAll(".toc a")) {
