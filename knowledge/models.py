@@ -107,7 +107,7 @@ class SynonymGroup(models.Model):
         _("words"),
         max_length=1000,
         help_text=_(
-            "At least two, separated by commas, e.g. “subscription, plan, contract”. An entry may have four words."
+            "At least two, separated by commas: “subscription, plan, contract”. Up to four words an entry."
         ),
     )
     language = models.CharField(

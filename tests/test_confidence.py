@@ -104,7 +104,13 @@ def test_a_stricter_limit_answers_less(tmp_path):
     thresholds = []
     for near_miss in (0.3, 0.15, 0.02):
         call_command(
-            "fit_confidence", str(file), out=tmp_path / "out.json", max_near_miss=near_miss, verbosity=0
+            "fit_confidence",
+            str(file),
+            out=tmp_path / "out.json",
+            max_near_miss=near_miss,
+            max_outside=1.0,
+            max_risk=1.0,
+            verbosity=0,
         )
         thresholds.append(json.loads((tmp_path / "out.json").read_text())["threshold"])
     assert thresholds == sorted(thresholds)

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             name='SynonymGroup',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('words', models.TextField(help_text='At least two, separated by commas, e.g. “subscription, plan, contract”. An entry may have four words.', max_length=1000, verbose_name='words')),
+                ('words', models.TextField(help_text='At least two, separated by commas: “subscription, plan, contract”. Up to four words an entry.', max_length=1000, verbose_name='words')),
                 ('language', models.CharField(blank=True, choices=[('de', 'German'), ('en', 'English')], help_text='Leave empty for words of both languages; then a question in one finds articles in the other.', max_length=2, verbose_name='language')),
             ],
             options={
