@@ -9,7 +9,7 @@ PORT ?= 8000
 DEMO_DIR ?= var/demo
 XDIST ?= -n auto --dist loadgroup
 
-.PHONY: demo test test-services check serve lock messages bench bench-index bench-services chaos quality fusion signals fit clean
+.PHONY: demo test test-services check serve lock messages bench bench-index bench-services bench-abuse weigh chaos quality fusion signals fit clean
 
 $(VENV)/runtime: requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -23,6 +23,7 @@ $(VENV)/dev: requirements-dev.txt $(VENV)/runtime
 
 demo: export DATA_DIR := $(DEMO_DIR)
 demo: export SITE_NAME := Havelrad
+demo: export WIDGET_DEMO := 1
 demo: export SITE_URL := http://localhost:$(PORT)
 demo: $(VENV)/runtime  ## set up, import the demo help center, ask three questions, serve
 	@$(MANAGE) demo --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
@@ -73,7 +74,7 @@ bench: $(VENV)/runtime  ## what one warm question costs at 5 000 and 20 000 pass
 BENCH_PORT ?= 8765
 
 bench-index: export DATA_DIR := var/bench-index
-bench-index: export API_RATE_QUESTIONS := off
+bench-index: export ABUSE_PROTECTION := 0
 bench-index: $(VENV)/runtime  ## from publishing to answerable, a rebuild, the index deleted under load; on SQLite
 	@rm -rf $$DATA_DIR
 	@$(MANAGE) migrate --verbosity 0
@@ -84,6 +85,26 @@ bench-index: $(VENV)/runtime  ## from publishing to answerable, a rebuild, the i
 	  $(MANAGE) benchmark_index --publishes 200; \
 	  $(MANAGE) benchmark_index --deletions 3 --site http://localhost:$(BENCH_PORT)
 	@$(MANAGE) benchmark_index --passages 20000 --rebuild
+
+bench-abuse: export DATA_DIR := var/bench-abuse
+bench-abuse: export NUM_PROXIES := 1
+bench-abuse: $(VENV)/runtime  ## one client sends 200 requests a second: what its neighbours notice; loopback only
+	@rm -rf $$DATA_DIR
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) import_articles knowledge/demo --publish --source demo
+	@set -e; $(MANAGE) serve --port $(BENCH_PORT) & trap "kill $$!; wait" EXIT; \
+	  until curl -fs http://127.0.0.1:$(BENCH_PORT)/readyz >/dev/null; do sleep 1; done; \
+	  $(MANAGE) benchmark_abuse --site http://127.0.0.1:$(BENCH_PORT)
+
+weigh: export DATA_DIR := var/weigh
+weigh: export ABUSE_PROTECTION := 0
+weigh: $(VENV)/dev  ## kilobytes, requests, time to the first byte and layout shift of each kind of page
+	@rm -rf $$DATA_DIR
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) import_articles knowledge/demo --publish --source demo
+	@set -e; $(MANAGE) serve --port $(BENCH_PORT) & trap "kill $$!; wait" EXIT; \
+	  until curl -fs http://127.0.0.1:$(BENCH_PORT)/readyz >/dev/null; do sleep 1; done; \
+	  for language in de en; do $(BIN)/python -m tests.weigh --site http://127.0.0.1:$(BENCH_PORT) --language $$language; done
 
 # An empty database of its own, such as `createdb helpcenter_bench` makes, and a Redis database that nobody else uses.
 BENCH_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/helpcenter_bench

@@ -7,17 +7,21 @@ of its text. Refuses to decide how it looks; renders Markdown only through `know
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from assistant.certainty import Certainty, certainty_of
 from assistant.models import Answer, Citation, Question, QuestionStatus, Ticket
 from assistant.payload import AnswerState, answer_state, closest_articles
 from knowledge.links import LinkSource, link_resolver
-from knowledge.markdown import plain_text, render_fragment
+from knowledge.markdown import QUOTE_ID, plain_text, render_fragment
 from knowledge.models import Article, Reader
+from knowledge.quoting import PARAMETER, QuoteLink
 
+WORKING_FOR = timedelta(seconds=60)  # after that an undecided question was interrupted
 OLD_AFTER = timedelta(days=365)
 EXCERPT_LENGTH = 160  # characters; a quote that is not much longer is shown whole
 EXCERPT_LINES = 5
@@ -28,7 +32,7 @@ class Source:
     number: int  # 1-based
     title: str
     headings: tuple[str, ...]
-    url: str
+    url: str  # of the quoted place in the article
     quote: SafeString
     excerpt: str  # the beginning of a long quote as plain text; empty where the quote is short
     language: str
@@ -53,15 +57,8 @@ class Shown:
     language: str
     is_other_language: bool  # than the question's
     is_verbatim: bool  # quoted from the articles, not rewritten
-
-
-@dataclass(frozen=True)
-class Certainty:
-    level: str  # ConfidenceLevel
-    percent: int
-    threshold_percent: int | None
-    signal_count: int
-    is_calibrated: bool
+    age: str  # of the cited articles, in words: of the one that was changed longest ago
+    as_text: str  # answer and sources without markup, to be copied
 
 
 @dataclass(frozen=True)
@@ -78,8 +75,17 @@ class AnswerPage:
         return self.question.status == QuestionStatus.ESCALATED
 
     @property
-    def is_unfinished(self) -> bool:
+    def is_undecided(self) -> bool:
         return self.question.status == QuestionStatus.RECEIVED
+
+    @property
+    def is_working(self) -> bool:
+        """Undecided, and asked so lately that somebody is at it."""
+        return self.is_undecided and self.question.created_at > timezone.now() - WORKING_FOR
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.is_undecided and not self.is_working
 
 
 def answer_page(question: Question, *, reader: Reader) -> AnswerPage:
@@ -90,7 +96,7 @@ def answer_page(question: Question, *, reader: Reader) -> AnswerPage:
         question=question,
         shown=shown,
         is_withdrawn=is_withdrawn,
-        certainty=_certainty(question) if shown is not None else None,
+        certainty=certainty_of(question) if shown is not None else None,
         closest=tuple(closest_articles(question, reader)),
         ticket=getattr(question, "ticket", None),
     )
@@ -129,19 +135,28 @@ def _shown(question: Question, answer: Answer, reader: Reader) -> Shown:
         language=answer.language,
         is_other_language=answer.language != question.language,
         is_verbatim=answer.writer.startswith("extractive"),
+        age=age_in_words(min(source.updated_at for source in sources.values())) if sources else "",
+        as_text=_as_text(answer, list(sources.values())),
     )
+
+
+def _as_text(answer: Answer, sources: list[Source]) -> str:
+    lines = [plain_text(answer.text), ""]
+    lines += [
+        f"[{source.number}] {source.title}: {settings.SITE_URL}{source.url.partition('?')[0]}"
+        for source in sources
+    ]
+    return "\n".join(lines)
 
 
 def _source(citation: Citation, reader: Reader) -> Source:
     article = citation.article
     assert article is not None  # the gate let the answer through: each cited article exists
-    _path, _hash, anchor = citation.url.partition("#")
     return Source(
         number=citation.number,
         title=article.title,
         headings=tuple(citation.heading_path),
-        # The article may have moved to another slug since; the place in it is the one that was quoted.
-        url=article.get_absolute_url() + (f"#{anchor}" if anchor else ""),
+        url=_place(citation, article),
         quote=_rendered(citation.quote, citation, article.language, reader),
         excerpt=_excerpt(citation.quote),
         language=article.language,
@@ -150,6 +165,12 @@ def _source(citation: Citation, reader: Reader) -> Source:
         is_old=article.updated_at < timezone.now() - OLD_AFTER,
         has_changed=article.revision != citation.article_revision,
     )
+
+
+def _place(citation: Citation, article: Article) -> str:
+    """The quote, marked in its article as it reads now. The article may have moved to another slug since."""
+    link = QuoteLink(citation.start, citation.end, citation.article_revision)
+    return f"{article.get_absolute_url()}?{PARAMETER}={link}#{QUOTE_ID}"
 
 
 def _rendered(text: str, origin: Citation | None, language: str, reader: Reader) -> SafeString:
@@ -172,17 +193,3 @@ def _excerpt(quote: str) -> str:
     if len(line) <= EXCERPT_LENGTH:
         return line
     return line[: line.rfind(" ", 0, EXCERPT_LENGTH)].rstrip(" ,;:–") + " …"
-
-
-def _certainty(question: Question) -> Certainty | None:
-    if question.confidence_score is None:
-        return None
-    threshold = question.confidence_threshold
-    return Certainty(
-        level=question.confidence_level,
-        # Rounded down: nobody is told more than was estimated, and 99.6 % is not 100 %.
-        percent=int(question.confidence_score * 100),
-        threshold_percent=None if threshold is None else int(threshold * 100),
-        signal_count=len(question.confidence_signals),
-        is_calibrated=question.calibrated,
-    )

@@ -5,11 +5,12 @@
 what to do with a ticket.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from assistant.confidence import Confidence, assess
-from assistant.models import TicketReason
+from assistant.calibration.store import in_force
+from assistant.confidence import Confidence, SiteCalibration, assess
+from assistant.models import Stage, TicketReason
 from assistant.writers import Draft, WriterUnavailable, get_writer
 from knowledge.models import Language, Reader
 from knowledge.retrieval import Retrieval, RetrievedPassage, retrieve
@@ -41,12 +42,20 @@ class Decision:
         return self.retrieval.passages
 
 
-def decide(inquiry: Inquiry) -> Decision:
-    retrieval, confidence = _best_retrieval(inquiry)
+def nobody_waits(stage: Stage) -> None:
+    pass
+
+
+def decide(inquiry: Inquiry, *, on_stage: Callable[[Stage], None] = nobody_waits) -> Decision:
+    """`on_stage` hears what is being done, for whoever waits; it changes nothing."""
+    on_stage(Stage.SEARCHING)
+    retrieval, confidence = _best_retrieval(inquiry, in_force())
+    on_stage(Stage.CHECKING)
     if not retrieval.passages:
         return Decision(retrieval, confidence, reason=TicketReason.NO_PASSAGES)
     if not confidence.is_sufficient:
         return Decision(retrieval, confidence, reason=TicketReason.LOW_CONFIDENCE)
+    on_stage(Stage.WRITING)
     try:
         draft = get_writer().write(retrieval)
     except WriterUnavailable:
@@ -56,20 +65,46 @@ def decide(inquiry: Inquiry) -> Decision:
     return Decision(retrieval, confidence, draft=draft)
 
 
-def _best_retrieval(inquiry: Inquiry) -> tuple[Retrieval, Confidence]:
+def candidates(inquiry: Inquiry) -> list[Decision]:
+    """What the articles of each language would be quoted with, were the threshold zero; in the order of `decide`.
+
+    A calibration looks at every threshold at once: at each, the first of these that reaches it is the answer.
+    """
+    found = []
+    for article_language in _own_first(inquiry):
+        retrieval, confidence = _best_in(article_language, inquiry, None)
+        if retrieval.passages:
+            draft = get_writer().write(retrieval)
+            reason = TicketReason.UNGROUNDED if draft is None else None
+            found.append(Decision(retrieval, confidence, draft=draft, reason=reason))
+    return found
+
+
+def _best_retrieval(inquiry: Inquiry, site: SiteCalibration | None) -> tuple[Retrieval, Confidence]:
     """The question's own language first; another one only where the own one cannot answer and it can."""
     best_of_each = []
-    own_first = sorted(inquiry.article_languages, key=lambda code: code != inquiry.language)
-    for article_language in own_first:
-        tried = [_assessed(wording, article_language, inquiry) for wording in _wordings(inquiry)]
-        best = max(tried, key=lambda pair: pair[1].score)
+    for article_language in _own_first(inquiry):
+        best = _best_in(article_language, inquiry, site)
         if best[1].is_sufficient:
             return best
         best_of_each.append(best)
     return next((pair for pair in best_of_each if pair[0].passages), best_of_each[0])
 
 
-def _assessed(wording: str, article_language: str, inquiry: Inquiry) -> tuple[Retrieval, Confidence]:
+def _own_first(inquiry: Inquiry) -> list[str]:
+    return sorted(inquiry.article_languages, key=lambda code: code != inquiry.language)
+
+
+def _best_in(
+    article_language: str, inquiry: Inquiry, site: SiteCalibration | None
+) -> tuple[Retrieval, Confidence]:
+    tried = [_assessed(wording, article_language, inquiry, site) for wording in _wordings(inquiry)]
+    return max(tried, key=lambda pair: pair[1].score)
+
+
+def _assessed(
+    wording: str, article_language: str, inquiry: Inquiry, site: SiteCalibration | None
+) -> tuple[Retrieval, Confidence]:
     retrieval = retrieve(
         wording,
         language=inquiry.language,
@@ -77,7 +112,7 @@ def _assessed(wording: str, article_language: str, inquiry: Inquiry) -> tuple[Re
         user=inquiry.reader,
         excluded_article_ids=inquiry.excluded_article_ids,
     )
-    return retrieval, assess(retrieval)
+    return retrieval, assess(retrieval, site)
 
 
 def _wordings(inquiry: Inquiry) -> list[str]:

@@ -7,9 +7,13 @@ shown as not calibrated. Does not decide what happens below the threshold.
 
 Articles in another language than the question's have coefficients of their own: there a word in common means a
 name, and having none means nothing.
+
+A site that has calibrated itself (`assistant.calibration`) has a threshold of its own, and where its labels say so
+another scale for the same score. It counts only beside the recipe and the model that it was found with.
 """
 
 import functools
+import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -25,6 +29,32 @@ from assistant.signals import compute_signals
 from knowledge.retrieval import Retrieval
 
 DEFAULT_FILE = Path(__file__).with_name("confidence_default.json")
+# How the names of calibrations begin that a site has made itself: its rows, and the file that it set.
+OF_SITE, OPERATORS = "#", "operator’s file"
+
+
+@dataclass(frozen=True)
+class Rescale:
+    """A rising function of the score: Platt's, on its log-odds."""
+
+    slope: float  # > 0
+    intercept: float
+
+    def apply(self, score: float) -> float:
+        clipped = min(max(score, 1e-6), 1 - 1e-6)
+        odds = self.slope * math.log(clipped / (1 - clipped)) + self.intercept
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))
+
+
+@dataclass(frozen=True)
+class SiteCalibration:
+    """The calibration that a site has put in force."""
+
+    threshold: float  # 0..1, on the model's own scale
+    rescale: Rescale | None
+    recipe: str
+    model: str  # fingerprint
+    name: str  # for people
 
 
 @dataclass(frozen=True)
@@ -35,6 +65,7 @@ class Confidence:
     signals: dict[str, float]
     calibration: str  # where the coefficients come from, for people
     calibrated: bool  # False: fitted for another recipe than the one in use
+    raw: float = 0.0  # 0..1, the score on the model's own scale, which a calibration starts from
 
     @property
     def is_sufficient(self) -> bool:
@@ -69,29 +100,46 @@ class ConfidenceModel:
     recipe: str  # fingerprint it was fitted with
     fitted_on: str  # sets, sizes and date, for people
     provenance: dict[str, Any]
+    fingerprint: str  # of the file
+    is_own: bool  # CONFIDENCE_FILE names it; otherwise it is the shipped one
+
+    @property
+    def name(self) -> str:
+        """Of the threshold that comes with the model. The shipped one has seen no question of the site."""
+        return f"{OPERATORS if self.is_own else 'development sets'}: {self.fitted_on}"
 
     def score(self, signals: dict[str, float], *, is_other_language: bool) -> float:
         regression = self.other_language if is_other_language else self.same_language
         return regression.probability([signals[name] for name in self.features])
 
-    def level(self, score: float) -> ConfidenceLevel:
-        if score < self.threshold:
-            return ConfidenceLevel.LOW
-        return ConfidenceLevel.HIGH if score >= self.high else ConfidenceLevel.MEDIUM
+
+def is_of_site(calibration: str) -> bool:
+    """Whether the name of a calibration, as questions keep it, is that of one found on the site's own questions."""
+    return calibration.startswith((OF_SITE, OPERATORS))
 
 
-def assess(retrieval: Retrieval) -> Confidence:
+def assess(retrieval: Retrieval, site: SiteCalibration | None = None) -> Confidence:
     model = load_model(settings.CONFIDENCE_FILE)
     signals = {name: float(value) for name, value in asdict(compute_signals(retrieval)).items()}
     is_other = retrieval.article_language != retrieval.question_language
-    score = model.score(signals, is_other_language=is_other) if retrieval.passages else 0.0
+    raw = model.score(signals, is_other_language=is_other) if retrieval.passages else 0.0
+    threshold, high, name = model.threshold, model.high, model.name
+    score, calibrated = raw, model.recipe == retrieval.recipe
+    if site is not None and (site.recipe, site.model) == (retrieval.recipe, model.fingerprint):
+        threshold, high, name, calibrated = site.threshold, max(model.high, site.threshold), site.name, True
+        if site.rescale is not None and retrieval.passages:
+            score, threshold, high = (site.rescale.apply(value) for value in (raw, threshold, high))
+    level = ConfidenceLevel.LOW
+    if score >= threshold:
+        level = ConfidenceLevel.HIGH if score >= high else ConfidenceLevel.MEDIUM
     return Confidence(
         score=score,
-        threshold=model.threshold,
-        level=model.level(score),
+        threshold=threshold,
+        level=level,
         signals=signals,
-        calibration=model.fitted_on,
-        calibrated=model.recipe == retrieval.recipe,
+        calibration=name,
+        calibrated=calibrated,
+        raw=raw,
     )
 
 
@@ -100,7 +148,8 @@ def load_model(path: str) -> ConfidenceModel:
     """The model in `path`, or the shipped one where it is empty. Raises ImproperlyConfigured."""
     file = Path(path) if path else DEFAULT_FILE
     try:
-        raw = json.loads(file.read_text(encoding="utf-8"))
+        content = file.read_bytes()
+        raw = json.loads(content)
         model = ConfidenceModel(
             features=tuple(raw["features"]),
             same_language=_regression(raw["same_language"]),
@@ -110,6 +159,8 @@ def load_model(path: str) -> ConfidenceModel:
             recipe=raw["recipe"],
             fitted_on=raw["fitted_on"],
             provenance=raw["provenance"],
+            fingerprint=hashlib.sha256(content).hexdigest(),
+            is_own=bool(path),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ImproperlyConfigured(

@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 
 from assistant.asking import Decision, Inquiry, decide
-from knowledge.labelled import LabelledQuestion
-from knowledge.models import Article, Language
+from knowledge.labelled import LabelledQuestion, articles_of, with_translations
+from knowledge.models import Language
 
 Articles = Literal["all", "own", "other"]  # languages, seen from the question
 
@@ -84,7 +84,7 @@ def evaluate(
     other one, or all as for customers.
     """
     report = Report()
-    known = _articles_by_external_id({external_id for one in questions for external_id in one.gold})
+    known = articles_of(questions)
     report.unmatched_gold = len({key for one in questions for key in one.gold} - known.keys())
     if questions:
         decide(Inquiry(text=questions[0].text, language=questions[0].language))  # loads the model
@@ -94,8 +94,8 @@ def evaluate(
             text=question.text,
             language=question.language,
             history=question.history,
-            excluded_article_ids=_with_translations(gold) if hide_gold else frozenset(),
-            article_languages=_article_languages(question.language, articles),
+            excluded_article_ids=with_translations(gold) if hide_gold else frozenset(),
+            article_languages=article_languages(question.language, articles),
         )
         started = time.perf_counter()
         decision = decide(inquiry)
@@ -104,26 +104,10 @@ def evaluate(
     return report
 
 
-def _article_languages(language: str, articles: Articles) -> tuple[str, ...]:
+def article_languages(language: str, articles: Articles) -> tuple[str, ...]:
     return tuple(
         code for code in Language.values if articles == "all" or (code == language) == (articles == "own")
     )
-
-
-def _articles_by_external_id(external_ids: Iterable[str]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    wanted = sorted(external_ids)
-    for start in range(0, len(wanted), 500):
-        rows = Article.objects.filter(external_id__in=wanted[start : start + 500])
-        for external_id, pk in rows.values_list("external_id", "pk"):
-            found.setdefault(external_id, []).append(pk)
-    return found
-
-
-def _with_translations(article_ids: frozenset[int]) -> frozenset[int]:
-    groups = Article.objects.filter(pk__in=article_ids).exclude(translation_group="")
-    translations = Article.objects.filter(translation_group__in=groups.values("translation_group"))
-    return article_ids | set(translations.values_list("pk", flat=True))
 
 
 def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Promise: each ends in an answer or in a ticket, even if nobody comes back for it
 had just been asked; one that still cannot be decided after a few minutes goes to a person.
 """
 
+import contextlib
 import logging
 from datetime import timedelta
 
@@ -13,6 +14,8 @@ from django.utils import timezone
 
 from assistant.models import Question, QuestionStatus
 from assistant.services import hand_over, settle_question
+from knowledge import generations
+from knowledge.embeddings import EmbedderUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,10 @@ def settle_interrupted() -> int:
     stuck = Question.objects.filter(was_asked_long_ago, status=QuestionStatus.RECEIVED)
     too_old = now - timedelta(seconds=HANDED_OVER_AFTER_SECONDS)
     settled = 0
+    if stuck.exists():
+        # Nobody waits any more: a process that has just begun is given the time to load its model.
+        with contextlib.suppress(EmbedderUnavailable):
+            generations.embedder_of(generations.in_service())
     for question in stuck.select_related("conversation", "user").order_by("created_at")[:_QUESTIONS_A_SWEEP]:
         try:
             if question.created_at < too_old:

@@ -29,6 +29,7 @@ class Channel(models.TextChoices):
     PAGE = "page", _("Help center page")
     API = "api", _("API")
     CLI = "cli", _("Command line")
+    WIDGET = "widget", _("Widget")
 
 
 class QuestionStatus(models.TextChoices):
@@ -52,6 +53,18 @@ class TicketReason(models.TextChoices):
     SENSITIVE = "sensitive", _("Sensitive matter")
 
 
+class Matter(models.TextChoices):
+    """What goes to a person at once, whatever the articles say (`assistant.matters`)."""
+
+    PERSON = "person", _("Wish for a person")
+    COMPLAINT = "complaint", _("Complaint")
+    PAYMENT_DISPUTE = "payment_dispute", _("Payment dispute")
+    DATA_PROTECTION = "data_protection", _("Data-protection request")
+    LEGAL = "legal", _("Legal threat")
+    DANGER = "danger", _("Injury or danger")
+    SELF_HARM = "self_harm", _("Self-harm")
+
+
 class TicketStatus(models.TextChoices):
     AWAITING_CONTACT = "awaiting_contact", _("Contact missing")
     OPEN = "open", _("Open")
@@ -73,6 +86,14 @@ class FeedbackReason(models.TextChoices):
     OFF_TOPIC = "off_topic", _("It does not answer my question")
     HARD_TO_UNDERSTAND = "hard_to_understand", _("It is hard to understand")
     OTHER = "other", _("Something else")
+
+
+class Stage(models.TextChoices):
+    """What is being done for a question that is not decided yet, as it is told to whoever waits."""
+
+    SEARCHING = "searching", _("Searching the articles")
+    CHECKING = "checking", _("Checking how sure the answer is")
+    WRITING = "writing", _("Putting the answer together")
 
 
 class Conversation(models.Model):
@@ -122,6 +143,9 @@ class Question(models.Model):
     calibration = models.CharField(_("calibration"), max_length=200, blank=True)  # which one, for the record
     recipe = models.CharField(max_length=64, blank=True)
     elapsed_ms = models.PositiveIntegerField(_("elapsed (ms)"), null=True, blank=True)
+    # Of the work on it, noted where it takes long enough for somebody to see it (`assistant.progress`).
+    stage = models.CharField(max_length=10, choices=Stage, blank=True)
+    stage_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(_("asked"), auto_now_add=True, db_index=True)
 
     class Meta:
@@ -271,6 +295,7 @@ class Ticket(models.Model):
     )
     subject = models.CharField(_("subject"), max_length=300)
     reason = models.CharField(_("reason"), max_length=20, choices=TicketReason)
+    matter = models.CharField(_("matter"), max_length=20, choices=Matter, blank=True)
     status = models.CharField(
         _("status"), max_length=20, choices=TicketStatus, default=TicketStatus.AWAITING_CONTACT
     )
@@ -329,6 +354,52 @@ class Ticket(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("ticket", kwargs={"token": self.token})
+
+    @property
+    def takes_replies(self) -> bool:
+        return self.status in (TicketStatus.OPEN, TicketStatus.PENDING, TicketStatus.SOLVED)
+
+
+class EscalationPhrase(models.Model):
+    """Words that take a question to a person at once. How they are read is `assistant.matters`' business."""
+
+    matter = models.CharField(_("matter"), max_length=20, choices=Matter)
+    language = models.CharField(_("language"), max_length=2, choices=Language)
+    text = models.CharField(
+        _("phrase"),
+        max_length=400,
+        help_text=_(
+            "Words in their order. Each stands for all of its forms (“sprechen” also for “spreche”), a/b for either "
+            "word, * for up to four words in between: “mit * mensch/mitarbeiter sprechen”."
+        ),
+    )
+    only_alone = models.BooleanField(
+        _("only alone"),
+        default=False,
+        help_text=_("Counts only where the question says nothing else, such as “Mitarbeiter bitte”."),
+    )
+    is_exception = models.BooleanField(
+        _("exception"),
+        default=False,
+        help_text=_("Where these words stand in a question, the matter's other phrases do not count."),
+    )
+    is_active = models.BooleanField(_("in use"), default=True)
+
+    class Meta:
+        verbose_name = _("escalation phrase")
+        verbose_name_plural = _("escalation phrases")
+        ordering = ["matter", "language", "text"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["matter", "language", "text"],
+                name="escalation_phrase_once",
+                violation_error_message=_("This phrase is already on the list."),
+            ),
+            models.CheckConstraint(condition=Q(matter__in=Matter.values), name="escalation_matter_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class MessageAuthor(models.TextChoices):
@@ -416,3 +487,21 @@ class Mail(models.Model):
     @property
     def is_given_up(self) -> bool:
         return self.sent_at is None and self.due_at is None
+
+
+class SpentBudget(models.Model):
+    """How much of a budget is spent (`assistant.abuse.budgets`). No row: nothing is."""
+
+    key = models.CharField(max_length=60, primary_key=True)  # scope and a keyed hash, never an address
+    full_at = models.FloatField(db_index=True)  # seconds since 1970: when all of it is there again
+
+    class Meta:
+        verbose_name = _("spent budget")
+        verbose_name_plural = _("spent budgets")
+
+    def __str__(self) -> str:
+        return self.key
+
+
+# Models too, in a module of their own because they are a second idea. Django looks for all of them here.
+from assistant import measured as measured  # noqa: E402

@@ -21,10 +21,10 @@ from celery import shared_task
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
-from kombu.exceptions import OperationalError as BrokerUnreachable
 
 from assistant.mail import compose
 from assistant.models import Mail, MailQuerySet, Ticket, TicketMessage
+from knowledge import bell
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,11 @@ def rings(bell: threading.Event) -> Iterator[None]:
         _bell = None
 
 
+def has_loop() -> bool:
+    """Whether this process sends by itself, as the web process of `serve` does."""
+    return _bell is not None
+
+
 @shared_task(name="assistant.send_mail", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]
 def send_mail(mail_id: int) -> None:
     _try(mail_id)
@@ -95,10 +100,7 @@ def _ring(mail_id: int) -> None:
     if _bell is not None:
         _bell.set()
         return
-    try:
-        send_mail.delay(mail_id)
-    except (BrokerUnreachable, OSError) as error:
-        log.warning("mail %d: left to the sweep, the broker fails (%s)", mail_id, type(error).__name__)
+    bell.send(send_mail, mail_id, about=f"mail {mail_id}")
 
 
 def _try(mail_id: int) -> bool:

@@ -12,6 +12,7 @@ from assistant.models import (
     Answer,
     Citation,
     ConsideredPassage,
+    Priority,
     Question,
     QuestionStatus,
     Ticket,
@@ -99,13 +100,21 @@ def publish_answer(question: Question, decision: Decision) -> None:
     )
 
 
-def escalate(question: Question, reason: TicketReason) -> None:
+def escalate(
+    question: Question,
+    reason: TicketReason,
+    *,
+    matter: str = "",
+    priority: Priority = Priority.NORMAL,
+) -> None:
     has_contact = bool(question.contact_email)
     ticket = Ticket.objects.create(
         question=question,
         conversation=question.conversation,
         subject=question.text[:300].replace("\n", " "),
         reason=reason,
+        matter=matter,
+        priority=priority,
         language=question.language,
         customer=question.user,
         contact_email=question.contact_email,

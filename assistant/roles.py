@@ -1,4 +1,4 @@
-"""Two groups to begin with: Editors, who write articles, and Support, who settle tickets.
+"""Groups to begin with: Editors write articles, Support settles tickets, Analysts look at figures, Leads decide.
 
 They are a start, not a policy: a group that exists is left as its administrator made it.
 """
@@ -12,6 +12,19 @@ from django.db.models import Q
 
 _SEEN_BY_ALL = ("knowledge.view_article", "knowledge.view_category", "knowledge.view_passage")
 _RECORDS = ("assistant.view_question", "assistant.view_feedback")
+_SUPPORT = (
+    *_SEEN_BY_ALL,
+    *_RECORDS,
+    "assistant.view_ticket",
+    "assistant.change_ticket",
+    "assistant.view_ticketmessage",
+    "assistant.add_ticketmessage",
+    "assistant.add_label",
+    "assistant.view_escalationphrase",
+    "assistant.add_escalationphrase",
+    "assistant.change_escalationphrase",
+    "assistant.delete_escalationphrase",
+)
 
 ROLES: Final[dict[str, tuple[str, ...]]] = {
     "Editors": (
@@ -21,16 +34,14 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "knowledge.add_category",
         "knowledge.change_category",
         "knowledge.delete_category",
+        "knowledge.view_importrun",
+        "knowledge.add_importrun",
+        "knowledge.change_importrun",
         *_RECORDS,
     ),
-    "Support": (
-        *_SEEN_BY_ALL,
-        *_RECORDS,
-        "assistant.view_ticket",
-        "assistant.change_ticket",
-        "assistant.view_ticketmessage",
-        "assistant.add_ticketmessage",
-    ),
+    "Support": _SUPPORT,
+    "Analysts": (*_SEEN_BY_ALL, *_RECORDS, "assistant.view_quality"),
+    "Leads": (*_SUPPORT, "assistant.view_quality", "assistant.recalibrate"),
 }
 
 

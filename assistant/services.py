@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -16,16 +17,21 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from assistant.asking import Decision, Inquiry, decide
+from assistant.asking import Decision, Inquiry, decide, nobody_waits
+from assistant.matters import Phrase, find_matter
 from assistant.models import (
     MAX_DETAIL_LENGTH,
     Channel,
     Conversation,
+    EscalationPhrase,
     Feedback,
     FeedbackReason,
+    Matter,
     MessageAuthor,
+    Priority,
     Question,
     QuestionStatus,
+    Stage,
     Ticket,
     TicketMessage,
     TicketReason,
@@ -53,7 +59,12 @@ from knowledge.models import Language, Reader
 
 log = logging.getLogger(__name__)
 
-_TURNS_OF_HISTORY = 3
+TURNS_OF_HISTORY = 3
+_PRIORITIES = {  # high unless it says otherwise
+    Matter.PERSON: Priority.NORMAL,
+    Matter.DANGER: Priority.URGENT,
+    Matter.SELF_HARM: Priority.URGENT,
+}
 _DECISIONS = 3  # of one question, where edits come in between
 
 
@@ -74,6 +85,37 @@ def ask_question(
     contact_name: str = "",
 ) -> Question:
     """Stores the question, decides, and stores the answer or the ticket.
+
+    Takes what `store_question` takes, and raises what it raises.
+    """
+    return settle_question(
+        question=store_question(
+            text=text,
+            language=language,
+            interface_language=interface_language,
+            user=user,
+            channel=channel,
+            conversation=conversation,
+            idempotency_key=idempotency_key,
+            contact_email=contact_email,
+            contact_name=contact_name,
+        )
+    )
+
+
+def store_question(
+    *,
+    text: str,
+    language: str | None = None,
+    interface_language: str = Language.ENGLISH,
+    user: Reader = None,
+    channel: Channel | str = Channel.PAGE,
+    conversation: Conversation | None = None,
+    idempotency_key: str = "",
+    contact_email: str = "",
+    contact_name: str = "",
+) -> Question:
+    """The question as a row, undecided; under a key that has been used, the row that is there.
 
     `language` is what the customer says the question is in; without it the text decides and
     `interface_language` breaks the tie. Raises InvalidInput and IdempotencyConflict.
@@ -105,16 +147,18 @@ def ask_question(
             key=key,
             request_hash=request_hash,
         )
-    return settle_question(question=question)
+    return question
 
 
-def settle_question(*, question: Question) -> Question:
+def settle_question(*, question: Question, on_stage: Callable[[Stage], None] = nobody_waits) -> Question:
     """Answers or escalates a stored question. Safe to repeat: who claims the row first stores the outcome.
 
     Where articles do not stand still for as long as it takes to decide, several times over, a person gets it.
     """
     if question.status != QuestionStatus.RECEIVED:
         return question
+    if (matter := _matter_of(question.text)) is not None:
+        return _pass_on_at_once(question, matter)
     started = time.perf_counter()
     for _attempt in range(_DECISIONS):
         decision = decide(
@@ -123,7 +167,8 @@ def settle_question(*, question: Question) -> Question:
                 language=question.language,
                 reader=question.user,
                 history=_history_before(question),
-            )
+            ),
+            on_stage=on_stage,
         )
         elapsed_ms = round((time.perf_counter() - started) * 1000)
         if _store_outcome(question, decision, elapsed_ms):
@@ -132,6 +177,29 @@ def settle_question(*, question: Question) -> Question:
         question.refresh_from_db(fields=["status"])
     log.warning("question %s was overtaken by edits %d times", question.public_id, _DECISIONS)
     return hand_over(question=question)
+
+
+def _matter_of(text: str) -> Matter | None:
+    rows = EscalationPhrase.objects.filter(is_active=True).values_list(
+        "matter", "language", "text", "only_alone", "is_exception"
+    )
+    found = find_matter(text, [Phrase(*row) for row in rows])
+    return found.matter if found is not None else None
+
+
+def _pass_on_at_once(question: Question, matter: Matter) -> Question:
+    """No answer is looked for: not even an outage of what answers keeps this from a person."""
+    is_wish = matter == Matter.PERSON
+    with transaction.atomic():
+        if claim_undecided(question):
+            escalate(
+                question,
+                TicketReason.CUSTOMER_REQUEST if is_wish else TicketReason.SENSITIVE,
+                matter=matter,
+                priority=_PRIORITIES.get(matter, Priority.HIGH),
+            )
+    log.info("question %s goes to a person at once: %s", question.public_id, matter)
+    return _settled(question)
 
 
 def hand_over(*, question: Question) -> Question:
@@ -185,6 +253,8 @@ def open_ticket(
                 request_hash=request_hash,
             )
         with transaction.atomic():
+            if question is not None:
+                claim_undecided(question)  # whoever still looks for an answer comes too late
             ticket = Ticket.objects.create(
                 **values,
                 question=question,
@@ -319,6 +389,16 @@ def add_staff_message(*, ticket: Ticket, author: Any, body: str, is_internal: bo
     return message
 
 
+def history_of(earlier: Sequence[Question]) -> tuple[str, ...]:
+    """The turns of questions of one conversation with their answers, oldest first, as `Inquiry` takes them."""
+    turns: list[str] = []
+    for one in earlier:
+        turns.append(f"user: {one.text}")
+        if hasattr(one, "answer"):
+            turns.append(f"assistant: {one.answer.text}")
+    return tuple(turns)
+
+
 class _Overtaken(Exception):
     """What was decided rests on a text that may not be quoted any more."""
 
@@ -392,18 +472,12 @@ def _same_request(ticket: Ticket, request_hash: str) -> Ticket:
 
 
 def _history_before(question: Question) -> tuple[str, ...]:
-    """The last turns of the conversation before this question, oldest first."""
     earlier = (
         question.conversation.questions.filter(pk__lt=question.pk)
         .select_related("answer")
-        .order_by(F("pk").desc())[:_TURNS_OF_HISTORY]
+        .order_by(F("pk").desc())[:TURNS_OF_HISTORY]
     )
-    turns: list[str] = []
-    for one in reversed(earlier):
-        turns.append(f"user: {one.text}")
-        if hasattr(one, "answer"):
-            turns.append(f"assistant: {one.answer.text}")
-    return tuple(turns)
+    return history_of(list(reversed(earlier)))
 
 
 def _account(user: Reader) -> Any:

@@ -1,4 +1,6 @@
-"""The sweep of mails and interrupted questions inside the web process of `serve`; with a broker, beat rings instead.
+"""The sweep of mails, interrupted questions and full budgets inside the web process of `serve`.
+
+With a broker, beat rings instead.
 
 It is a thread of its own: a mail server that does not answer holds up neither requests nor the index.
 """
@@ -10,6 +12,7 @@ import time
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from assistant import outbox
+from assistant.abuse.budgets import forget_full_budgets
 from assistant.interrupted import settle_interrupted
 
 log = logging.getLogger(__name__)
@@ -56,3 +59,4 @@ class Sweeper(threading.Thread):
         if now >= self._settle_due:
             self._settle_due = now + _SETTLE_SECONDS
             settle_interrupted()
+            forget_full_budgets()

@@ -6,6 +6,7 @@ from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
 from assistant import outbox
+from assistant.abuse.budgets import forget_full_budgets
 from assistant.interrupted import settle_interrupted
 from knowledge.turns import Turn, our_turn
 
@@ -29,3 +30,19 @@ def settle_interrupted_task() -> None:
                 settle_interrupted()
     except (OperationalError, InterfaceError) as error:
         log.warning("Interrupted questions are left to the next sweep: %s", error)
+
+
+@shared_task(name="assistant.forget_full_budgets", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]
+def forget_full_budgets_task() -> None:
+    try:
+        forget_full_budgets()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("Full budgets are left to the next sweep: %s", error)
+
+
+@shared_task(name="assistant.calibrate", soft_time_limit=3000, time_limit=3300)  # type: ignore[untyped-decorator]
+def calibrate_task(calibration_id: int) -> None:
+    """Somebody waits for it in the admin. Safe to repeat: one that has ended is left alone."""
+    from assistant.calibration.running import run
+
+    run(calibration_id)

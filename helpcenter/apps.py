@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class HelpcenterConfig(AppConfig):
@@ -14,3 +15,9 @@ class HelpcenterConfig(AppConfig):
 
         address.install()
         request_finished.connect(site.end)
+
+
+class HelpcenterAdminConfig(AdminConfig):
+    """Django's admin, with the quality page."""
+
+    default_site = "helpcenter.adminsite.HelpCenterAdminSite"

@@ -9,6 +9,8 @@ from django.core.management.base import BaseCommand, SystemCheckError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpcenter.settings")
 
+_LISTENING_SECONDS = 5.0  # for an answer of the broker; a worker keeps no visitor waiting
+
 app = Celery("helpcenter")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -22,3 +24,9 @@ def refuse_settings_that_disagree(**_signal: Any) -> None:
         BaseCommand().check()
     except SystemCheckError as error:
         raise SystemExit(str(error)) from None
+
+
+@celeryd_init.connect  # type: ignore[untyped-decorator]
+def listen_patiently(conf: Any, **_signal: Any) -> None:
+    """Who only rings gives up sooner: somebody waits for him."""
+    conf.broker_transport_options = {**conf.broker_transport_options, "socket_timeout": _LISTENING_SECONDS}

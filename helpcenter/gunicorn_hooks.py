@@ -1,8 +1,10 @@
 """Gunicorn's configuration: what a web process does beside answering requests.
 
-The model, the lexical index and the connection to Chroma are loaded once, after the fork, so that the first question
-is quick. Without a broker the process that answers questions also embeds stale articles and sends mails; with one,
-beat and the workers do.
+Django is loaded before the fork, so that the successor of a killed process takes connections at once. The model, the
+lexical index and the connection to Chroma are not: neither survives a fork. They are loaded in the background while
+the process answers already; whoever asks meanwhile waits a few seconds for them and is then answered by what is there.
+Without a broker the process that answers questions also embeds stale articles and sends mails; with one, beat and the
+workers do.
 """
 
 import contextlib
@@ -11,6 +13,8 @@ import logging
 import os
 import threading
 from typing import Any
+
+preload_app = True
 
 STATUS_VARIABLE = "HELPCENTER_STATUS_FD"  # where `serve` hears that the first question will be quick
 
@@ -22,14 +26,24 @@ log = logging.getLogger(__name__)
 def on_starting(server: Any) -> None:
     """Gunicorn runs none of Django's checks, and only here is the number of processes known."""
     from django.conf import settings
+    from django.template import engines
+    from django.urls import get_resolver
+
+    from knowledge.language import detect_language
 
     if server.cfg.workers > 1 and not settings.CHROMA_URL:
         raise SystemExit("Several web processes need one Chroma server: set CHROMA_URL.")
+    # What the first request would load otherwise, and what survives a fork.
+    _ = get_resolver().url_patterns, engines.all()
+    detect_language("Which language is this?", fallback="en")
 
 
 def post_worker_init(worker: Any) -> None:  # noqa: ARG001 (gunicorn's signature)
     from django.conf import settings
 
+    from knowledge.background import declare_visitors
+
+    declare_visitors()
     if settings.CELERY_BROKER_URL:
         threading.Thread(target=_warm, name="warm-up", daemon=True).start()
         return

@@ -7,7 +7,7 @@ It answers from `handler500`, and not from a middleware: Django turns what fails
 that cannot be saved) into a response before any other middleware could see it. The handler sees all of it.
 """
 
-from dataclasses import dataclass
+import uuid
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -15,32 +15,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
 from django.template import loader
 from django.utils import translation
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
 from assistant.api.errors import RETRY_AFTER_SECONDS, Unavailable, error_body
+from assistant.typed import typed_fields
 from knowledge import site
 
-_LABELS: dict[str, str | Promise] = {
-    "text": _("Your question"),
-    "subject": _("Subject"),
-    "detail": _("Your message"),
-    "body": _("Your text"),
-    "contact_email": _("E-mail address"),
-    "contact_name": _("Name"),
-    "comment": _("Your comment"),
-}
-_LONG_LINE = 60  # characters
-
-
-@dataclass(frozen=True)
-class Typed:
-    """One field of the form that could not be taken."""
-
-    name: str
-    value: str
-    label: str | Promise  # empty: sent along unseen
-    is_long: bool
+_MESSAGES = frozenset(["detail", "body"])  # fields of a message to people
 
 
 def is_outage(error: BaseException | None) -> bool:
@@ -66,35 +46,22 @@ def outage_response(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, language: str) -> HttpResponse:
-    typed = _typed(request)
+    typed = typed_fields(request)
     here = site.current()
     values = {
         "site_name": here.display_name,
-        "phone": here.phone,
         "hours": here.opening_lines,
         "language": language,
         "static_url": settings.STATIC_URL,
         "home": f"/{language}/",
+        "contact": f"/{language}/contact/",
+        "contact_email": settings.CONTACT_EMAIL,
+        "contact_phone": here.phone or settings.CONTACT_PHONE,
         "address": request.get_full_path(),
         "typed": typed,
-        "csrf_token": get_token(request) if typed else "",
+        "offers_form": not any(field.name in _MESSAGES for field in typed),  # it is the one shown already
+        "key": uuid.uuid4().hex,
+        "csrf_token": get_token(request),
     }
     page = loader.get_template("503.html").render(values)
     return HttpResponse(page, status=Unavailable.status_code)
-
-
-def _typed(request: HttpRequest) -> list[Typed]:
-    if request.method != "POST" or any("password" in name for name in request.POST):
-        return []
-    return [
-        _field(name, str(value))
-        for name, values in request.POST.lists()
-        if name != "csrfmiddlewaretoken"
-        for value in values
-    ]
-
-
-def _field(name: str, value: str) -> Typed:
-    is_long = len(value) > _LONG_LINE or "\n" in value
-    label = _LABELS.get(name, _("Your text") if is_long else "")
-    return Typed(name, value, label, is_long or name in {"text", "detail", "body", "comment"})

@@ -131,6 +131,8 @@ def _embedding_model() -> Part:
     state = embedder_state(live.model if live is not None else "")
     if state == EmbedderState.FAILED:
         return Part(State.DEGRADED, f"{state}, the log says why; lexical search answers alone")
+    if state == EmbedderState.LOADING:
+        return Part(State.DEGRADED, f"{state}; lexical search answers alone where that takes long")
     try:
         current_recipe()
     except EmbedderUnavailable:

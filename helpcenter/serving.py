@@ -107,7 +107,7 @@ class VectorServer:
 
 
 class WebServer:
-    """Gunicorn with one process. The socket is ours, so that connections wait while it restarts."""
+    """Gunicorn with one process. The socket is ours, so that connections wait should all of it end and start again."""
 
     def __init__(self, options: Options, listener: socket.socket) -> None:
         self._options = options
@@ -142,7 +142,7 @@ class WebServer:
             *("--bind", f"fd://{self._listener.fileno()}"),
             *("--config", "python:helpcenter.gunicorn_hooks"),
             *("--worker-class", "gthread", "--workers", "1", "--threads", str(self._options.threads)),
-            *("--timeout", "120", "--graceful-timeout", "10"),
+            *("--timeout", "120", "--graceful-timeout", "10", "--backlog", "512"),
             *("--log-level", "warning", "--no-control-socket"),
         ]
 
@@ -165,11 +165,14 @@ def run(options: Options, *, cancelled: Cancelled, say: Callable[[str], None]) -
             vectors = VectorServer(options.index_folder, lock, _log_file(options.log_folder))
             children.append((vectors.child, _VECTOR_GRACE_SECONDS))
             vectors.child.start()
-            vectors.wait(cancelled)
+        # Both start at once: until the vector server answers, visitors are answered without it.
         _announce(lock, vectors)
         web = WebServer(options, listener)
         children.insert(0, (web.child, _WEB_GRACE_SECONDS))
         web.child.start()
+        if vectors is not None:
+            vectors.wait(cancelled)
+            _announce(lock, vectors)  # perhaps at another address by now
         problem = web.wait(cancelled)
         if not cancelled():
             _say_ready(say, options, vectors, problem, time.monotonic() - started)
@@ -212,12 +215,21 @@ def _say_ready(
 
 
 def _open_listener(host: str, port: int, patience_seconds: float) -> socket.socket:
-    """The web address, bound. A web server whose parent was killed needs a moment to let go of it."""
+    """The web address, bound. A web server whose parent was killed needs a moment to let go of it.
+
+    The web server begins to listen on it once it has loaded Django: until then visitors are told at once that
+    nobody is there, instead of waiting for it.
+    """
     deadline = time.monotonic() + patience_seconds
     while True:
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-            return socket.create_server((host, port), family=family, backlog=512)
+            listener = socket.socket(family, socket.SOCK_STREAM)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.bind((host, port))
+            return listener
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 if time.monotonic() < deadline:

@@ -69,6 +69,10 @@ if HTTPS:
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "helpcenter.views.csrf_failure"
+# Of people, for pages that have to do without the database: the only way to them while it is away.
+CONTACT_EMAIL = _read("str", "CONTACT_EMAIL", "")
+CONTACT_PHONE = _read("str", "CONTACT_PHONE", "")
 # Scripts run by their nonce alone, so that no file of ours can be turned against a page, and nothing is asked of
 # anybody else. helpcenter.middleware has the exceptions for the administration and the API's documentation.
 CONTENT_SECURITY_POLICY = {
@@ -96,7 +100,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "django.contrib.admin",
+    "helpcenter.apps.HelpcenterAdminConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -109,7 +113,9 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "helpcenter.middleware.PolicyMiddleware",
+    "assistant.abuse.middleware.flood_guard",  # before anything that costs
     "helpcenter.middleware.SiteMiddleware",
+    "assistant.widget.middleware.WidgetMiddleware",  # outside the sessions, which the widget does without
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -118,6 +124,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
+    "assistant.abuse.middleware.AbuseMiddleware",  # knows the account and the language, runs before the view
 ]
 ROOT_URLCONF = "helpcenter.urls"
 WSGI_APPLICATION = "helpcenter.wsgi.application"
@@ -146,6 +153,9 @@ STORAGES = {
     },
 }
 
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # the widget's pages set no cookie
+WIDGET_DEMO = _read("bool", "WIDGET_DEMO", False)  # serves /widget/demo/
+
 # --- database ---------------------------------------------------------------------------------------
 DATABASES = {
     "default": _read("dj_db_url", "DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}"),
@@ -164,7 +174,7 @@ elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
     _options = DATABASES["default"].setdefault("OPTIONS", {})
     _options["pool"] = {
         "min_size": 0,
-        "max_size": 12,  # for 8 requests, the sweeps and /readyz
+        "max_size": 16,  # for 8 requests, 3 questions decided beside them, the sweeps and /readyz
         "timeout": 5,  # seconds that a request waits for one
         # Seconds after which the pool gives up on a connection and the next request tries a new one. Its own five
         # minutes come with ever longer pauses: after an outage of 75 s it was 37 s until the first answer.
@@ -237,23 +247,29 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # Seconds after which Redis gives an unfinished task to somebody else. A retry waits for its countdown in a
     # worker, then for a free process, then runs: all three have to end before, or it runs twice at once.
     "visibility_timeout": 3600,
-    # A broker that was cut off without a word costs a visitor this and not for ever. Workers listen for one
-    # second at a time, far below it.
+    # A broker that was cut off without a word costs one visitor this, twice, and not for ever. Workers, which listen
+    # for one second at a time, give it longer (helpcenter.celery).
     "socket_connect_timeout": 2.0,
-    "socket_timeout": 3.0,
+    "socket_timeout": 2.0,
     "socket_keepalive": True,
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # the broker may be away for a night
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # they are nearly done, and may run twice
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps no file: all is due within a minute of a start
+CELERY_WORKER_CONSUMER = "helpcenter.celery_parts:ReturningConsumer"
+CELERY_BEAT_SCHEDULER = "helpcenter.celery_parts:SparingScheduler"  # keeps no file: all is due at a start
 CELERY_BEAT_ENABLE_REMOTE_CONTROL = True  # `celery inspect ping` reaches beat as well
 CELERY_BEAT_SCHEDULE = {  # seconds; a wake-up that nobody took by then is not worth taking
-    "sweep": {"task": "knowledge.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
+    "sweep": {"task": "knowledge.sweep", "schedule": 2.0, "options": {"expires": 2.0}},
     "build-index": {"task": "knowledge.build_index", "schedule": 5.0, "options": {"expires": 5.0}},
-    "compare-index": {"task": "knowledge.compare_index", "schedule": 10.0, "options": {"expires": 10.0}},
+    "compare-index": {"task": "knowledge.compare_index", "schedule": 5.0, "options": {"expires": 5.0}},
     "repair-index": {"task": "knowledge.repair_index", "schedule": 60.0, "options": {"expires": 60.0}},
     "send-mail": {"task": "assistant.send_due_mail", "schedule": 30.0, "options": {"expires": 30.0}},
+    "forget-budgets": {
+        "task": "assistant.forget_full_budgets",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
     "settle": {"task": "assistant.settle_interrupted", "schedule": 30.0, "options": {"expires": 30.0}},
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
@@ -272,18 +288,50 @@ if EMAIL_BACKEND.endswith("filebased.EmailBackend"):  # type: ignore[name-define
 EMAIL_TIMEOUT = _read("int", "EMAIL_TIMEOUT", 10, validate=validate.Range(min=1))  # seconds
 DEFAULT_FROM_EMAIL = _read("str", "DEFAULT_FROM_EMAIL", "help@localhost")
 
-# --- API --------------------------------------------------------------------------------------------
+# --- abuse: what one client, and all of them together, may ask for (assistant.abuse) ------------------
+ABUSE_PROTECTION = _read("bool", "ABUSE_PROTECTION", True)  # off: nothing below limits anybody (load tests)
 _rate = validate.Regexp(
-    r"([1-9]\d{0,8}/(s|sec|m|min|h|hour|d|day)|off)\Z",
-    error="Allowed: a number and a period, such as 60/min or 1000/day, or off.",
+    r"([1-9]\d{0,8}/([1-9]\d{0,4})?(s|sec|m|min|h|hour|d|day)|off)\Z",
+    error="Allowed: a number and a period, such as 20/min, 100/10s or 1000/day, or off.",
 )
-# Requests for each address or signed-in account; counted in each web process on its own.
-_API_RATES = {
-    "questions": _read("str", "API_RATE_QUESTIONS", "60/min", validate=_rate),
-    "search": _read("str", "API_RATE_SEARCH", "120/min", validate=_rate),
-    "feedback": _read("str", "API_RATE_FEEDBACK", "60/min", validate=_rate),
-    "tickets": _read("str", "API_RATE_TICKETS", "30/min", validate=_rate),
+BUDGETS = {  # a client's and the site's; pages, widget and API count together, in all processes
+    "questions": (
+        _read("str", "BUDGET_QUESTIONS", "20/min", validate=_rate),
+        _read("str", "SITE_BUDGET_QUESTIONS", "600/min", validate=_rate),
+    ),
+    "search": (
+        _read("str", "BUDGET_SEARCH", "30/min", validate=_rate),
+        _read("str", "SITE_BUDGET_SEARCH", "1200/min", validate=_rate),
+    ),
+    "suggestions": (  # while somebody types
+        _read("str", "BUDGET_SUGGESTIONS", "60/20s", validate=_rate),
+        _read("str", "SITE_BUDGET_SUGGESTIONS", "6000/min", validate=_rate),
+    ),
+    "feedback": (
+        _read("str", "BUDGET_FEEDBACK", "30/min", validate=_rate),
+        _read("str", "SITE_BUDGET_FEEDBACK", "600/min", validate=_rate),
+    ),
+    "tickets": (
+        _read("str", "BUDGET_TICKETS", "20/hour", validate=_rate),
+        _read("str", "SITE_BUDGET_TICKETS", "120/min", validate=_rate),
+    ),
+    # A budget of the site would let anybody lock out everybody.
+    "sign_in": (
+        _read("str", "BUDGET_SIGN_IN", "20/10min", validate=_rate),
+        _read("str", "SITE_BUDGET_SIGN_IN", "off", validate=_rate),
+    ),
 }
+# All requests but static files, counted in each process: 5 a second, with room for a burst.
+BUDGET_REQUESTS = _read("str", "BUDGET_REQUESTS", "60/12s", validate=_rate)
+# Of one client, in each process; searches count as well. Its threads (8 as shipped) are there for the others as well.
+QUESTIONS_AT_ONCE = _read("int", "QUESTIONS_AT_ONCE", 3, validate=validate.Range(min=1))
+# How many proxies in front add to X-Forwarded-For. With 0 that header, which anybody sends, is not read. With HTTPS
+# there is one: somebody ends the encryption.
+NUM_PROXIES = _read("int", "NUM_PROXIES", int(HTTPS), validate=validate.Range(min=0))
+# Seconds within which nobody has read and filled in a form; 0 switches this and the honeypot off.
+FORM_SECONDS = _read("float", "FORM_SECONDS", 2.0, validate=validate.Range(min=0, max=60))
+
+# --- API --------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
@@ -293,9 +341,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
     "PAGE_SIZE": 50,
     "EXCEPTION_HANDLER": "assistant.api.errors.handle",
-    "DEFAULT_THROTTLE_RATES": {scope: None if rate == "off" else rate for scope, rate in _API_RATES.items()},
-    # How many proxies in front add to X-Forwarded-For. With 0 that header, which anybody sends, is not read.
-    "NUM_PROXIES": _read("int", "NUM_PROXIES", 0, validate=validate.Range(min=0)),
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Help center API",

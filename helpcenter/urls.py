@@ -7,10 +7,11 @@ from django.conf.urls.i18n import i18n_patterns
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.contrib.sitemaps.views import sitemap
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from helpcenter import views
 from helpcenter.home import home
+from knowledge.media import serve_picture
 from knowledge.sitemaps import SITEMAPS
 
 urlpatterns = [
@@ -20,7 +21,9 @@ urlpatterns = [
     path("readyz", views.readyz, name="readyz"),
     path("robots.txt", views.robots, name="robots"),
     path("", include("knowledge.machine_urls")),
+    re_path(r"^media/articles/(?P<name>[0-9a-f]{40}\.(?:png|jpg|gif|webp))$", serve_picture, name="picture"),
     path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
+    path("", include("assistant.widget.urls")),
     path("api/v1/", include("assistant.api.urls")),
     *i18n_patterns(
         path("login/", views.SignInView.as_view(), name="login"),

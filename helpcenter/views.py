@@ -13,11 +13,17 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
 from django.shortcuts import render
 from django.template import loader
+from django.urls import resolve
 from django.views.decorators.http import require_safe
 
 from assistant.models import MAX_DETAIL_LENGTH, MAX_QUESTION_LENGTH
+from assistant.typed import typed_fields
 from helpcenter.outage import is_outage, outage_response
 from helpcenter.readiness import readiness
+
+_CUSTOMERS_FORMS = frozenset(
+    ["ask", "finish", "feedback", "contact", "new_ticket", "ticket_reply", "ticket_close", "ticket_reopen"]
+)
 
 
 class SignInView(LoginView):
@@ -72,6 +78,18 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     return render(request, "403.html", status=403)
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 (Django's signature)
+    """A form that was open for too long comes back with all that was typed, under a new token.
+
+    Customers' forms only, and not what another site has sent: nobody else gets words of theirs into such a form.
+    """
+    match = resolve(request.path_info)
+    is_ours = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
+    typed = typed_fields(request) if match.url_name in _CUSTOMERS_FORMS and is_ours else []
+    values = {"typed": typed, "address": request.get_full_path()}
+    return render(request, "403_csrf.html", values, status=403)
+
+
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
     # The other language has no such page either: its switch leads to the home page.
     homes = {code: f"/{code}/" for code, _name in settings.LANGUAGES}
@@ -81,6 +99,12 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse: 
 def server_error(request: HttpRequest) -> HttpResponse:
     if is_outage(sys.exception()):  # Django calls its handlers while it handles the error
         return outage_response(request)
-    addresses = {"static_url": settings.STATIC_URL, "german_home": "/de/", "english_home": "/en/"}
+    addresses = {
+        "static_url": settings.STATIC_URL,
+        "german_home": "/de/",
+        "english_home": "/en/",
+        "contact_email": settings.CONTACT_EMAIL,
+        "contact_phone": settings.CONTACT_PHONE,
+    }
     page = loader.get_template("500.html").render(addresses)
     return HttpResponseServerError(page)

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models.signals import post_save, pre_delete
 
 from knowledge import sweepers
+from knowledge.breaker import Breaker
 
 log = logging.getLogger(__name__)
 
@@ -55,19 +56,46 @@ def _ring_for_article(article_id: int) -> None:
         return
     from knowledge.tasks import sync_article_task
 
-    _send(sync_article_task, article_id, about=f"article {article_id}")
+    send(sync_article_task, article_id, about=f"article {article_id}")
 
 
 def _ring_for_passages(passage_ids: list[int]) -> None:
     from knowledge.tasks import forget_passages_task
 
-    _send(forget_passages_task, passage_ids, about=f"{len(passage_ids)} deleted passages")
+    send(forget_passages_task, passage_ids, about=f"{len(passage_ids)} deleted passages")
 
 
-def _send(task: Any, argument: object, *, about: str) -> None:
+def send(task: Any, argument: object, *, about: str) -> None:
+    """Queues a wake-up. Of a broker that is away one caller at a time finds out; the others wait for nobody."""
     from kombu.exceptions import OperationalError
 
+    if task.app.conf.task_always_eager:
+        task.delay(argument)
+        return
+    attempt = _broker.attempt()
+    if attempt is None:
+        log.warning("%s: the broker is left alone for a moment, the sweep will find it", about)
+        return
     try:
         task.delay(argument)
     except OperationalError as error:
+        attempt.failed(type(error).__name__)
         log.warning("%s: the broker cannot be reached, the sweep will find it (%s)", about, error)
+    except BaseException:
+        attempt.failed("it failed in an unexpected way")
+        raise
+    else:
+        attempt.succeeded()
+
+
+def forget_broker() -> None:
+    """For tests: what a new process knows of it."""
+    global _broker
+    _broker = _new_breaker()
+
+
+def _new_breaker() -> Breaker:
+    return Breaker("The broker", first_pause_seconds=2.0, longest_pause_seconds=10.0)
+
+
+_broker = _new_breaker()

@@ -16,9 +16,9 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from knowledge.embeddings import (
+    Embedder,
     EmbedderUnavailable,
     Recipe,
-    SentenceTransformerEmbeddings,
     current_recipe,
     get_embedder,
     recipe_of,
@@ -60,12 +60,12 @@ def building() -> Generation | None:
     return Generation.objects.filter(state=GenerationState.BUILDING).first()
 
 
-def embedder_of(generation: Generation) -> SentenceTransformerEmbeddings:
-    """The model that made its vectors. Raises EmbedderUnavailable."""
+def embedder_of(generation: Generation, *, is_awaited: bool = False) -> Embedder:
+    """The model that made its vectors. Raises EmbedderUnavailable; `is_awaited` as in `get_embedder`."""
     trouble = trouble_of(generation)
     if trouble:
         raise EmbedderUnavailable(trouble)
-    return get_embedder(generation.model)
+    return get_embedder(generation.model, is_awaited=is_awaited)
 
 
 def trouble_of(generation: Generation) -> str:

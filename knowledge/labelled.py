@@ -1,11 +1,15 @@
-"""Reads labelled questions: which articles answer what."""
+"""Labelled questions: which articles answer what. Reads and writes them, and finds their articles here."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from knowledge.models import Language
+from knowledge.models import Article, Language
+
+# Names an article of this database that has no external id, because it was written here.
+OWN_KEY = "pk:"
 
 
 class BadQuestionFile(Exception):
@@ -17,8 +21,45 @@ class LabelledQuestion:
     id: str
     text: str
     language: str
-    gold: frozenset[str]  # external ids of the articles that answer it; empty: none does
+    gold: frozenset[str]  # keys (see `key_of`) of the articles that answer it; empty: none does
     history: tuple[str, ...] = ()
+    is_incomplete: bool = False  # answered from the right article, and yet something was missing
+
+    def as_row(self) -> dict[str, Any]:
+        """A line of a question file, as `read_questions` reads it."""
+        return {
+            "id": self.id,
+            "question": self.text,
+            "language": self.language,
+            "article_ids": sorted(self.gold),
+            "history": list(self.history),
+            "incomplete": self.is_incomplete,
+        }
+
+
+def key_of(article: Article) -> str:
+    return article.external_id or f"{OWN_KEY}{article.pk}"
+
+
+def articles_of(questions: Iterable[LabelledQuestion]) -> dict[str, list[int]]:
+    """Gold keys to the ids of the articles in this database; what is not here is not in it."""
+    wanted = sorted({key for question in questions for key in question.gold})
+    found: dict[str, list[int]] = {}
+    for start in range(0, len(wanted), 500):
+        keys = wanted[start : start + 500]
+        rows = Article.objects.filter(external_id__in=keys).values_list("external_id", "pk")
+        numbers = (key.removeprefix(OWN_KEY) for key in keys if key.startswith(OWN_KEY))
+        own = [int(number) for number in numbers if number.isdecimal()]
+        by_id = Article.objects.filter(pk__in=own).values_list("pk", flat=True)
+        for key, pk in [*rows, *((f"{OWN_KEY}{pk}", pk) for pk in by_id)]:
+            found.setdefault(key, []).append(pk)
+    return found
+
+
+def with_translations(article_ids: frozenset[int]) -> frozenset[int]:
+    groups = Article.objects.filter(pk__in=article_ids).exclude(translation_group="")
+    translations = Article.objects.filter(translation_group__in=groups.values("translation_group"))
+    return article_ids | set(translations.values_list("pk", flat=True))
 
 
 def read_questions(path: Path, *, language: str | None = None) -> tuple[list[LabelledQuestion], int]:
@@ -64,4 +105,5 @@ def _question(row: Any) -> LabelledQuestion:
         language=row["language"],
         gold=frozenset(str(one) for one in gold),
         history=tuple(str(turn) for turn in history),
+        is_incomplete=bool(row.get("incomplete")),
     )

@@ -5,6 +5,7 @@ keeps the language its reader chose.
 """
 
 import functools
+import threading
 from typing import Any
 
 from django.conf import settings
@@ -14,8 +15,17 @@ _SURE = 0.8  # probability below which a short text keeps the reader's language
 SHORT = 25  # characters
 
 
-@functools.cache
+_loading = threading.Lock()
+
+
 def _identifier(languages: tuple[str, ...]) -> Any:
+    """By one thread: the first questions of a process come together, and its model takes a second to unpack."""
+    with _loading:
+        return _loaded(languages)
+
+
+@functools.cache
+def _loaded(languages: tuple[str, ...]) -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -4,11 +4,12 @@ Promise: a link to an article that the reader may read leads to its page, in the
 is one; a link to anything else comes back as None. However many links a page has, they cost one query, and a
 page without links to articles costs none.
 
-Three spellings are understood, all of them as authors and other help centers write them:
+Four spellings are understood, all of them as authors and other help centers write them:
 
   article:<key>                          the article of that translation group
   …/hc/<locale>/articles/<id>-<title>    Zendesk; an article of the same source
   ../billing/cancel.md                   a file beside the article's own; an article of the same source
+  /kb/cancel, https://old.example/kb/…   an address that an article of the same source had there
 
 Refuses to decide: what a link looks like, and what becomes of one that leads nowhere (`knowledge.markdown`).
 """
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from django.db.models import Q
 
@@ -44,10 +45,11 @@ class LinkSource:
 
     source: str = ""
     external_id: str = ""
+    address: str = ""  # where the source itself shows it
 
     @classmethod
     def of(cls, article: Article) -> "LinkSource":
-        return cls(article.source, article.external_id)
+        return cls(article.source, article.external_id, article.source_url)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class _Target:
     names: tuple[str, ...]  # translation groups, or ids in the source; the likeliest first
     is_global: bool  # a translation group counts whatever the article's source
     anchor: str = ""
+    address: str = ""  # at the source; empty: not known by one
 
 
 def resolve_link(
@@ -108,11 +111,24 @@ def _read(href: str, home: LinkSource) -> _Target | None:
         return _Target((f"zendesk-{number}", number, *_localised(f"{number}:")), is_global=False)
     path = PurePosixPath(unquote(parts.path))
     if parts.scheme or parts.netloc or path.is_absolute() or path.suffix.lower() not in _FILE_SUFFIXES:
-        return None
+        return _by_address(href, home)
     beside = posixpath.dirname(home.external_id)
     place = posixpath.normpath(posixpath.join(beside, str(path.with_suffix(""))))
-    names = (place, path.stem, *_localised(f"{path.stem}."))
+    names = (place, *_localised(f"{place}."), path.stem, *_localised(f"{path.stem}."))
     return _Target(names, is_global=False, anchor=unquote(parts.fragment))
+
+
+def _by_address(href: str, home: LinkSource) -> _Target | None:
+    if not home.address or not href or href.startswith("#"):
+        return None
+    try:
+        here, parts = urlsplit(home.address), urlsplit(urljoin(home.address, href))
+    except ValueError:
+        return None
+    if (parts.scheme, parts.netloc) != (here.scheme, here.netloc):
+        return None
+    address = parts._replace(query="", fragment="").geturl().rstrip("/")
+    return _Target((), is_global=False, anchor=unquote(parts.fragment), address=address) if address else None
 
 
 def _localised(prefix: str) -> tuple[str, ...]:
@@ -126,21 +142,29 @@ class _Index:
         groups = {name for target in targets if target.is_global for name in target.names}
         names = {name for target in targets for name in target.names}
         wanted = Q(translation_group__in=groups)
+        addresses = {target.address for target in targets if target.address}
         if source:
-            wanted |= Q(source=source) & (Q(external_id__in=names) | Q(translation_group__in=names))
+            beside = Q(external_id__in=names) | Q(translation_group__in=names) | Q(source_url__in=addresses)
+            wanted |= Q(source=source) & beside
         readable = Article.objects.published().visible_to(user).filter(wanted)
         self._source = source
         self._by_group: dict[str, list[Article]] = {}
         self._by_id: dict[str, Article] = {}
-        fields = ("slug", "language", "source", "external_id", "translation_group")
+        self._by_address: dict[str, Article] = {}
+        fields = ("slug", "language", "source", "external_id", "source_url", "translation_group")
         for article in sorted(readable.only(*fields), key=lambda a: (a.language != language, a.language)):
             if article.translation_group:
                 self._by_group.setdefault(article.translation_group, []).append(article)
             if source and article.source == source:
                 self._by_id[article.external_id] = article
+                if article.source_url:
+                    self._by_address[article.source_url] = article
 
     def url(self, target: _Target) -> str | None:
-        article = next(filter(None, (self._article(name, target) for name in target.names)), None)
+        if target.address:
+            article = self._translated(self._by_address.get(target.address))
+        else:
+            article = next(filter(None, (self._article(name, target) for name in target.names)), None)
         if article is None:
             return None
         anchor = f"#{quote(target.anchor)}" if target.anchor else ""
@@ -151,7 +175,9 @@ class _Index:
         for article in self._by_group.get(name, []):
             if target.is_global or article.source == self._source:
                 return article
-        named = self._by_id.get(name)
+        return self._translated(self._by_id.get(name))
+
+    def _translated(self, named: Article | None) -> Article | None:
         if named is None or not named.translation_group:
             return named
         return self._by_group[named.translation_group][0]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from knowledge.embeddings import SentenceTransformerEmbeddings
+from knowledge.embeddings import Embedder
 from knowledge.fusion import Candidate, LabelledPool, Measured, Mix, measure
 from knowledge.importers import Entry, UnusablePath, open_source
 from knowledge.indexing import PlannedPassage, plan_article
@@ -45,7 +45,7 @@ class IndexedArticles:
     lexical: LexicalIndex
 
 
-def index_articles(path: Path, *, language: str, embedder: SentenceTransformerEmbeddings) -> IndexedArticles:
+def index_articles(path: Path, *, language: str, embedder: Embedder) -> IndexedArticles:
     """Articles as `import_articles` reads them. Raises UnusablePath where none is in that language."""
     entries = [
         entry for entry in open_source(path).read() if isinstance(entry, Entry) and entry.language == language
@@ -87,7 +87,7 @@ def pools(
     articles: IndexedArticles,
     questions: Sequence[LabelledQuestion],
     *,
-    embedder: SentenceTransformerEmbeddings,
+    embedder: Embedder,
     corpus: str = "",
 ) -> list[LabelledPool]:
     """The candidates of every question, as retrieval proposes them; questions without gold are left out."""
@@ -144,7 +144,7 @@ def measured(found: Sequence[LabelledPool], mix: Mix) -> dict[str, Measured]:
 
 
 def translation_accuracy(
-    german: Sequence[str], english: Sequence[str], *, embedder: SentenceTransformerEmbeddings
+    german: Sequence[str], english: Sequence[str], *, embedder: Embedder
 ) -> dict[str, float]:
     """Share of texts whose translation is the nearest of all, each way, and the mean cosine of translations."""
     first = embedder.encode_passages(german, language="de")
@@ -179,7 +179,7 @@ def routing_accuracy(questions: Sequence[LabelledQuestion]) -> dict[str, dict[st
 
 
 def probe_accuracy(
-    articles: IndexedArticles, probe: Path, *, embedder: SentenceTransformerEmbeddings
+    articles: IndexedArticles, probe: Path, *, embedder: Embedder
 ) -> dict[str, dict[str, float]]:
     """By kind of spelling: hit@1 of the plain question and of its variant by vectors alone, and their cosine."""
     rows = [json.loads(line) for line in probe.read_text(encoding="utf-8").splitlines()]

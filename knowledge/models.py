@@ -119,6 +119,15 @@ class ArticleQuerySet(models.QuerySet["Article"]):
         marks = _marks_of_now(recipe)
         return self.annotate(is_indexed=Exists(marks), indexed_at=Subquery(marks.values("indexed_at")[:1]))
 
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Under the locks of their rows, as `Article.delete`."""
+        with transaction.atomic():
+            _locked(list(self.values_list("pk", flat=True)))
+            return super().delete()
+
+    delete.alters_data = True  # type: ignore[attr-defined]  # templates may not call it
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
 
 class Article(models.Model):
     title = models.CharField(_("title"), max_length=500)
@@ -142,8 +151,11 @@ class Article(models.Model):
     )
     status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.DRAFT)
     audience = models.CharField(_("audience"), max_length=12, choices=Audience, default=Audience.PUBLIC)
+    labels = models.JSONField(_("labels"), default=list, blank=True)  # of str, in the order of the editor
     source = models.CharField(_("source"), max_length=120, blank=True, editable=False)
     external_id = models.CharField(_("external id"), max_length=300, blank=True, editable=False)
+    # Where the source itself shows the article, as an address or a path: links that lead there lead here.
+    source_url = models.CharField(_("address at the source"), max_length=500, blank=True, editable=False)
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("author"),
@@ -224,6 +236,7 @@ class Article(models.Model):
         ]
         indexes = [
             models.Index(fields=["status", "language", "audience"], name="article_gate"),
+            models.Index(fields=["source", "source_url"], name="article_source_url"),
             # Holds all that `stale` compares, so that a sweep reads no article text.
             models.Index(fields=["content_fingerprint", "content_changed_at"], name="article_edition"),
         ]
@@ -253,6 +266,14 @@ class Article(models.Model):
 
     def get_absolute_url(self) -> str:
         return _localised_url("article", self.language, self.slug)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Under the row's lock: Django looks for passages first, and a sync may just be storing new ones."""
+        with transaction.atomic():
+            _locked([self.pk])
+            return super().delete(*args, **kwargs)
+
+    delete.alters_data = True  # type: ignore[attr-defined]
 
     def _take_stock(self, stored_revision: int, stored_fingerprint: str) -> set[str]:
         """Derives what follows from the content; returns the fields that are new if it has changed.
@@ -297,6 +318,11 @@ class Article(models.Model):
     def text_fingerprint(self) -> str:
         """Of title, text and language as they were saved; passages carry the one they were cut from."""
         return self.content_fingerprint[:_TEXT_DIGITS]
+
+
+def _locked(article_ids: Collection[int]) -> None:
+    """Until the transaction ends; in one order, so that no two wait for each other."""
+    list(Article.objects.select_for_update().filter(pk__in=article_ids).order_by("pk").values_list("pk"))
 
 
 class PassageQuerySet(models.QuerySet["Passage"]):
@@ -457,6 +483,84 @@ class Checkup(models.Model):
 
     def __str__(self) -> str:
         return self.at.isoformat(timespec="seconds")
+
+
+class ImportState(models.TextChoices):
+    PREVIEWED = "previewed", _("Waiting to be confirmed")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Stopped by an error")  # what it had written was taken back
+    UNDONE = "undone", _("Undone")
+    PARTLY_UNDONE = "partly_undone", _("Partly undone")
+
+
+class ImportRun(models.Model):
+    """One import that wrote, or is about to write, articles. `knowledge.importers.runs` says how it goes on."""
+
+    source = models.CharField(_("source"), max_length=120)
+    file_name = models.CharField(_("file"), max_length=255, blank=True)  # of an upload; empty: a command
+    format = models.CharField(_("format"), max_length=12, blank=True)
+    state = models.CharField(_("state"), max_length=14, choices=ImportState, default=ImportState.RUNNING)
+    publish = models.BooleanField(_("publish what is new"), default=False)
+    language = models.CharField(
+        max_length=2, blank=True
+    )  # of entries that name none; empty: told from the text
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("imported by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    started_at = models.DateTimeField(_("started"), auto_now_add=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    # Counts and problems as `knowledge.importers.runs.report_as_json` writes them; of the preview until it ran.
+    report = models.JSONField(default=dict)
+    categories = models.JSONField(default=list)  # ids of the categories that it made, outermost first
+
+    class Meta:
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=ImportState.values), name="import_run_state_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name or self.source
+
+
+class ImportUpload(models.Model):
+    """The file that waits to be confirmed: in the database, because whoever imports it may be another machine."""
+
+    run = models.OneToOneField(ImportRun, on_delete=models.CASCADE, related_name="upload")
+    content = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.run_id}"
+
+
+class ImportChange(models.Model):
+    """What a run did to one article, with the two entries of its history that an undo goes by."""
+
+    run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="changes")
+    article_id = models.BigIntegerField()  # no key: it outlives the article
+    title = models.CharField(max_length=500)
+    is_new = models.BooleanField()
+    before = models.BigIntegerField(null=True)  # history id; None: new, or nothing was recorded
+    after = models.BigIntegerField()  # history id
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "article_id"], name="import_change_once_a_run"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
 
 
 def _marks_of_now(recipe: str) -> models.QuerySet[IndexMark]:

@@ -22,7 +22,9 @@ from django.db.models.functions import Now
 
 from knowledge.models import Article, Status
 
-LEASE = timedelta(seconds=10)  # renewed while a sync is at work, every couple of seconds
+# Renewed while a sync is at work, every second or two. After a killed one this, a sweep (2 s) and its work have to fit
+# into fifteen seconds; a sync that is slower than its lease costs a text embedded twice.
+LEASE = timedelta(seconds=5)
 MAX_ATTEMPTS = 5
 _FIRST_PAUSE = timedelta(seconds=10)
 _PAUSE_GROWTH = 4  # after four failures: 10 s, 40 s, 3 min, 11 min

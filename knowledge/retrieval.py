@@ -7,19 +7,17 @@ enough.
 """
 
 import logging
-import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from knowledge import exact, generations
+from knowledge import exact, generations, word_index
 from knowledge.embeddings import EmbedderUnavailable
 from knowledge.fusion import Candidate, article_order, fuse
-from knowledge.lexical import LexicalIndex, LexicalRow
+from knowledge.lexical import LexicalIndex
 from knowledge.models import Article, Generation, Language, Passage, Reader, audiences_for
-from knowledge.plaintext import join_preface
 from knowledge.vectors import CollectionKey, VectorStoreUnavailable, get_store
 
 if TYPE_CHECKING:
@@ -87,7 +85,7 @@ def retrieve(
     audiences = audiences_for(user)
     generation = generations.live()
     recipe, version = (generation.recipe, generation.version) if generation is not None else ("", 0)
-    lexical = _lexical_index(audiences, article_language, recipe, version)
+    lexical = word_index.word_index(word_index.Key(audiences, article_language, recipe), version)
 
     room = POOL + _passages_of(excluded_article_ids)
     vector = _question_vector(generation, question, language)
@@ -160,7 +158,7 @@ def search_articles(
     return [(articles[key], passage) for key, passage in found.items() if key in articles][:limit]
 
 
-def word_index(*, language: str, user: Reader = None) -> LexicalIndex | None:
+def readable_words(*, language: str, user: Reader = None) -> LexicalIndex | None:
     """The words of what this reader could read a moment ago; None while there is no index yet.
 
     Who may read what now is for the caller's query.
@@ -168,15 +166,16 @@ def word_index(*, language: str, user: Reader = None) -> LexicalIndex | None:
     generation = generations.live()
     if generation is None:
         return None
-    return _lexical_index(audiences_for(user), language, generation.recipe, generation.version)
+    key = word_index.Key(audiences_for(user), language, generation.recipe)
+    return word_index.word_index(key, generation.version)
 
 
 def similar_article_ids(article: Article, *, user: Reader = None, limit: int = 5) -> list[int]:
     """Articles that share the rarest words with its title, nearest first, by BM25 alone: no model is asked.
 
-    As of `word_index`: the caller asks the gate.
+    As of `readable_words`: the caller asks the gate.
     """
-    lexical = word_index(language=article.language, user=user)
+    lexical = readable_words(language=article.language, user=user)
     if lexical is None:
         return []
     own = 0.0
@@ -222,7 +221,8 @@ def _question_vector(
     if generation is None:
         return None
     try:
-        return generations.embedder_of(generation).encode_question(question, language=language)
+        embedder = generations.embedder_of(generation, is_awaited=True)
+        return embedder.encode_question(question, language=language)
     except EmbedderUnavailable as error:
         log.debug("Retrieval goes on without vectors: %s", error)  # told once, where the model is loaded
         return None
@@ -258,39 +258,16 @@ def _passages_of(article_ids: Collection[int]) -> int:
     return Passage.objects.current().filter(article_id__in=article_ids).count() if article_ids else 0
 
 
-_lexical: dict[tuple[Any, ...], tuple[int, LexicalIndex]] = {}
-_lexical_lock = threading.Lock()
-
-
-def _lexical_index(audiences: tuple[str, ...], language: str, recipe: str, version: int) -> LexicalIndex:
-    """The BM25 index of what these audiences may read, rebuilt when the passages have changed."""
-    key = (audiences, language, recipe)
-    with _lexical_lock:
-        known = _lexical.get(key)
-        if known is not None and known[0] == version:
-            return known[1]
-        rows = (
-            Passage.objects.current()
-            .filter(recipe=recipe, article__language=language, article__audience__in=audiences)
-            .order_by("pk")
-            .values_list("pk", "article_id", "article__title", "heading_path", "preface", "text")
-        )
-        index = LexicalIndex.build(
-            (
-                LexicalRow(pk, article_id, title, " ".join(headings), join_preface(preface, text))
-                for pk, article_id, title, headings, preface, text in rows.iterator(chunk_size=2000)
-            ),
-            language=language,
-            previous=known[1] if known is not None else None,
-        )
-        for other in [one for one in _lexical if one[2] != recipe]:
-            del _lexical[other]  # of a generation that answers no more
-        _lexical[key] = (version, index)
-        return index
+def begin_word_indexes() -> None:
+    """Has those made that anybody's first question needs."""
+    generation = generations.live()
+    if generation is not None:
+        for language in Language.values:
+            key = word_index.Key(audiences_for(None), language, generation.recipe)
+            word_index.begin(key, generation.version)
 
 
 def forget_lexical_indexes() -> None:
     """For tests, whose databases come and go under the same version numbers. The vectors held go as well."""
-    with _lexical_lock:
-        _lexical.clear()
+    word_index.forget()
     exact.forget()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from knowledge.labels import Labels, one_edit_away
 from knowledge.lexical import LexicalIndex
 from knowledge.models import Article, Passage, Reader
-from knowledge.retrieval import word_index
+from knowledge.retrieval import readable_words
 from knowledge.snippets import Segment, begun
 from knowledge.text import is_stopword, stem, words
 
@@ -39,7 +39,7 @@ class Suggestion:
 def suggest(typed: str, *, language: str, user: Reader = None) -> list[Suggestion]:
     """Articles whose titles or headings begin like what was typed, best first."""
     typed = typed.strip()[:LONGEST]
-    index = word_index(language=language, user=user) if len(typed) >= SHORTEST else None
+    index = readable_words(language=language, user=user) if len(typed) >= SHORTEST else None
     if index is None:
         return []
     ranked = _ranked(index.labels, typed, language)[:_POOL]
@@ -66,7 +66,7 @@ def suggest(typed: str, *, language: str, user: Reader = None) -> list[Suggestio
 
 def spelled_right(query: str, *, language: str, user: Reader = None) -> str:
     """The query with unknown words put right; empty where nothing is to be put right, or nothing is near."""
-    index = word_index(language=language, user=user)
+    index = readable_words(language=language, user=user)
     if index is None:
         return ""
     corrected = []

@@ -21,11 +21,14 @@ _MAX_RETRIES = 5
 )
 def sync_article_task(self: Any, article_id: int) -> None:
     from knowledge.embeddings import EmbedderUnavailable
-    from knowledge.indexing import sync_article
+    from knowledge.indexing import sync_article, sync_told
     from knowledge.vectors import VectorStoreUnavailable
 
     try:
-        sync_article(article_id)
+        if self.request.is_eager:  # an editor waits, and for nothing but his own article
+            sync_article(article_id)
+        else:
+            sync_told(article_id)
     except (VectorStoreUnavailable, EmbedderUnavailable, OperationalError) as error:
         _try_later(self, error, about=f"article {article_id}")
 
@@ -101,3 +104,10 @@ def _try_later(task: Any, error: Exception, *, about: str) -> None:
         log.warning("%s: left to the sweep (%s)", about, error)
         return
     raise task.retry(exc=error, countdown=min(2**task.request.retries, 60))
+
+
+@shared_task(name="knowledge.import_upload", time_limit=600, soft_time_limit=540)  # type: ignore[untyped-decorator]
+def import_upload_task(run_id: int) -> None:
+    from knowledge.importers.uploads import import_upload
+
+    import_upload(run_id)

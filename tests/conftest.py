@@ -15,13 +15,19 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.utils import translation
+from playwright.sync_api import Browser, sync_playwright
 
-from knowledge import generations, retrieval, vectors
+from assistant.models import EscalationPhrase
+from assistant.phrases import first_phrases
+from knowledge import bell, generations, retrieval, vectors
 from knowledge.indexing import bell_held, sync_article
 from knowledge.models import Article, Audience, Category, Status
+from tests.browsing import CHROMIUM, FLAGS
 
 SHARED_DATA = Path(os.environ.get("HELPCENTER_DATA", settings.BASE_DIR.parent / "shared" / "data"))
-CHROMIUM = Path("/usr/bin/chromium")
+
+# An account, or a sign-in, costs half a second otherwise, on purpose.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 MakeArticle = Callable[..., Article]
 _numbers = itertools.count(1)
@@ -34,6 +40,7 @@ def _fresh_index() -> Iterator[None]:
     cache.clear()
     retrieval.forget_lexical_indexes()
     generations.forget()
+    bell.forget_broker()
     vectors.reset_store()
     shutil.rmtree(settings.INDEX_DIR, ignore_errors=True)
 
@@ -86,6 +93,46 @@ def staff(db: None) -> User:
 @pytest.fixture
 def customer(db: None) -> User:
     return User.objects.create_user("customer", "customer@example.org", "a good passphrase")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of a process; each test opens a context of its own."""
+    # Playwright's loop runs in this thread, and Django then takes the thread for an async one.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def pause(make_article: MakeArticle) -> Article:
+    """An article that answers what a pause costs, among others that do not."""
+    make_article(
+        "Paying by PayPal", "We accept PayPal in Germany and Austria. Link the account under Payment."
+    )
+    return make_article(
+        "Pause your subscription",
+        "A pause of your subscription costs 9 euros a month and lasts one to three months.",
+    )
+
+
+@pytest.fixture
+def phrases(db: None) -> None:
+    """As the migration seeds them; transactional tests before this one may have emptied the table."""
+    EscalationPhrase.objects.all().delete()
+    EscalationPhrase.objects.bulk_create(
+        EscalationPhrase(
+            matter=one.matter,
+            language=one.language,
+            text=one.text,
+            only_alone=one.only_alone,
+            is_exception=one.is_exception,
+        )
+        for one in first_phrases()
+    )
 
 
 @pytest.fixture

@@ -20,8 +20,10 @@ def database_url() -> str:
 
 
 @contextmanager
-def locked_by_somebody_else(*tables: str) -> Iterator[None]:
-    """SQLite: nobody else can write anything. PostgreSQL: nobody else can use these tables."""
+def locked_by_somebody_else(*tables: str, mode: str = "ACCESS EXCLUSIVE") -> Iterator[None]:
+    """SQLite: nobody else can write anything. PostgreSQL: nobody else can use these tables, or, in the mode SHARE,
+    write to them.
+    """
     if connection.vendor == "sqlite":
         with closing(sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -31,7 +33,7 @@ def locked_by_somebody_else(*tables: str) -> Iterator[None]:
                 other.execute("ROLLBACK")
         return
     with psycopg.connect(database_url()) as other_server:
-        other_server.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
+        other_server.execute(f"LOCK TABLE {', '.join(tables)} IN {mode} MODE")
         try:
             yield
         finally:

@@ -249,18 +249,6 @@ def test_a_form_with_a_session_is_still_told_in_the_shape(customer):
     shape_of(broken)
 
 
-def test_rates_are_kept_and_say_when_to_come_back(client, settings):
-    settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {
-        "DEFAULT_THROTTLE_RATES": {"questions": "2/min", "search": None, "feedback": None, "tickets": None}
-    }
-    statuses = [send(client, "{}").status_code for _attempt in range(3)]
-    assert statuses == [400, 400, 429]
-    limited = send(client, "{}", **{"X-Forwarded-For": "203.0.113.9"})
-    assert limited.status_code == 429  # nobody gets a fresh allowance by writing a header
-    assert 0 < int(limited["Retry-After"]) <= 60
-    assert shape_of(limited)["code"] == "throttled"
-
-
 @pytest.fixture
 def broken_index(settings, tmp_path: Path):
     """A fault nobody foresaw: the calibration that the settings name is no JSON."""

@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from helpcenter.backup import BackupError, archive
+from helpcenter.backup import BackupError, archive, unfinished
 from knowledge import ownership
 from tests.processes import ROOT, environment, line_of, manage, start_python, wait_until
 
@@ -559,3 +559,49 @@ def test_killed_restore_is_no_obstacle_to_the_next(migrated, backup, new, tmp_pa
     _restored(new, backup)
     assert _again(new, tmp_path) == _parts(backup)
     assert not (new / "db.sqlite3.new").exists()
+
+
+# --- what a killed one leaves -----------------------------------------------------------------------------
+
+KILLED = """
+import os, signal, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "helpcenter.settings"
+import django; django.setup()
+from django.core.management import call_command
+from helpcenter.backup import archive
+archive.pack = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+call_command("backup", sys.argv[1])
+"""
+
+
+def _leftovers(*folders: Path) -> list[Path]:
+    return [path for folder in folders for path in folder.glob(".backup-*")]
+
+
+def test_a_killed_backup_leaves_nothing_that_the_next_one_does_not_remove(site, new, tmp_path):
+    shutil.copytree(site, new, dirs_exist_ok=True)
+    target = tmp_path / "help.tar.gz"
+    killed = start_python(new, KILLED, str(target))
+    killed.communicate(timeout=300)
+    assert killed.returncode == -signal.SIGKILL
+    left = _leftovers(new, tmp_path)
+    assert {path.is_dir() for path in left} == {True, False}
+    assert not target.exists()
+    _succeeds(manage(new, "backup", str(target)))
+    assert set(_leftovers(new, tmp_path)) == set(left)  # somebody may have begun them a moment ago
+    for path in left:
+        os.utime(path, (0, 0))
+    _succeeds(manage(new, "backup", str(tmp_path / "again.tar.gz")))
+    assert _leftovers(new, tmp_path) == []
+
+
+def test_what_another_backup_is_at_is_left_alone(tmp_path):
+    with (
+        unfinished.folder(tmp_path, unfinished.BACKUP) as folder,
+        unfinished.file(tmp_path, unfinished.BACKUP) as (path, _file),
+    ):
+        for one in (folder, path):
+            os.utime(one, (0, 0))
+        with unfinished.folder(tmp_path, unfinished.BACKUP):
+            assert folder.is_dir() and path.is_file()
+    assert list(tmp_path.iterdir()) == []

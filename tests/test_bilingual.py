@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from importlib.resources import files
 
 import numpy as np
 import pytest
 from django.core.management import call_command
 
-from knowledge.embeddings import EmbedderUnavailable, current_recipe, load_embedder
+from knowledge.embeddings import EmbedderUnavailable, current_recipe, english_folder, load_embedder
 from tests.toy_german import write_toy_pairs
 
 ENGLISH = [
@@ -33,7 +34,7 @@ def both(folder):
 
 
 def test_english_vectors_are_those_of_the_english_model_to_the_last_bit(both):
-    english_alone = load_embedder("minilm")
+    english_alone = load_embedder(str(english_folder()))
     wanted = english_alone.encode_passages(ENGLISH)
     assert np.array_equal(both.encode_passages(ENGLISH, language="en"), wanted)
     assert np.array_equal(both.encode_passages(ENGLISH), wanted), "told by the words"
@@ -74,12 +75,12 @@ def test_the_language_said_decides_and_not_the_words(both):
     ],
 )
 def test_spellings_of_the_same_are_the_same_pieces(both, one, other):
-    tokenizer = both._model[0].german_tokenizer
+    tokenizer = both.encoder.model[0].german_tokenizer
     assert tokenizer.encode(one).ids == tokenizer.encode(other).ids
 
 
 def test_a_slash_between_words_is_no_gender_sign(both):
-    assert "/" in both._model[0].german_tokenizer.encode("und/in der").tokens
+    assert "/" in both.encoder.model[0].german_tokenizer.encode("und/in der").tokens
 
 
 def test_long_texts_are_cut_and_counted_in_full(both):
@@ -121,6 +122,77 @@ def test_a_table_that_does_not_fit_its_pieces_is_refused(folder, tmp_path):
     save_file({name: rows[:-1] for name, rows in weights.items()}, copy / "german.safetensors")
     with pytest.raises(EmbedderUnavailable, match="German table"):
         load_embedder(str(copy))
+
+
+def _with_weights(folder, copy, change):
+    from safetensors.numpy import load_file, save_file
+
+    shutil.copytree(folder, copy)
+    tensors = load_file(copy / "german.safetensors")
+    tensors["weights"] = change(tensors["weights"]).astype(np.float16)
+    save_file(tensors, copy / "german.safetensors")
+    return load_embedder(str(copy))
+
+
+def test_frequent_pieces_count_less_in_german_and_english_is_not_weighed(folder, both, tmp_path):
+    even = _with_weights(folder, tmp_path / "even", np.ones_like)
+    halved = _with_weights(folder, tmp_path / "halved", lambda weights: np.full_like(weights, 0.5))
+    assert np.array_equal(
+        even.encode_passages(ENGLISH, language="en"), both.encode_passages(ENGLISH, language="en")
+    )
+    german = both.encode_passages(GERMAN, language="de")
+    plain = even.encode_passages(GERMAN, language="de")
+    assert not np.allclose(german, plain, atol=1e-2)
+    np.testing.assert_allclose(halved.encode_passages(GERMAN, language="de"), plain, atol=1e-5)
+
+
+def test_a_word_without_weight_leaves_the_others(folder, both, tmp_path):
+    pieces = both.encoder.model[0].german_tokenizer
+
+    def only_the_bicycle(weights):
+        weights[:] = 0
+        weights[pieces.token_to_id("fahrrad")] = 1
+        return weights
+
+    one = _with_weights(folder, tmp_path / "one", only_the_bicycle)
+    text = "Akku braucht Fahrrad."
+    router = one.encoder.model[0]
+    features = router.forward(router.preprocess([text], language="de"))
+    place = pieces.encode(text).tokens.index("fahrrad")
+    hidden = features["token_embeddings"][0].detach().numpy()
+    assert np.flatnonzero(np.abs(hidden).sum(axis=1)).tolist() == [place]
+    expected = hidden[place] / np.linalg.norm(hidden[place])
+    np.testing.assert_allclose(one.encode_question(text, language="de"), expected, atol=1e-5)
+
+
+def test_a_half_of_an_earlier_version_is_refused(folder, tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    tensors = load_file(copy / "german.safetensors")
+    del tensors["weights"]
+    save_file(tensors, copy / "german.safetensors")
+    with pytest.raises(EmbedderUnavailable, match=r"lacks weights; .* train_german"):
+        load_embedder(str(copy))
+
+
+def test_a_name_that_only_english_knows_is_read_in_english_pieces():
+    from sentence_transformers import SentenceTransformer
+
+    shipped = load_embedder("minilm-de-en")
+    folder = files("knowledge.embeddings") / "minilm_de_en"
+    router = SentenceTransformer(str(folder), trust_remote_code=True, device="cpu")[0]
+    pieces, english = router._pieces, router.english.tokenizer
+    [row] = pieces.ids(["Wo ist Luther?"])
+    assert len(router.german_tokenizer.encode("Luther", add_special_tokens=False).ids) > 1
+    assert row[3] == pieces.borrowed_from + english.convert_tokens_to_ids("luther")
+    assert all(number < pieces.borrowed_from for place, number in enumerate(row) if place != 3)
+    assert shipped.count_tokens("Wo ist Luther?", language="de") == len(row)
+    luther = shipped.encode_question("Luther", language="de")
+    assert luther @ shipped.encode_question("Luther", language="en") > 0.8
+    [compound] = pieces.ids(["Kontoeröffnungsgebühr"])
+    assert all(number < pieces.borrowed_from for number in compound), "English would need more pieces"
 
 
 def _with_adapter(folder, copy, name, rows=384):

@@ -1,5 +1,6 @@
 """The queue loses nothing and runs nothing twice at once: settings that only together say so."""
 
+import itertools
 import socket
 import subprocess
 import sys
@@ -8,8 +9,11 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from kombu.exceptions import OperationalError
 
 from helpcenter.celery import app
+from knowledge import bell
+from knowledge.outbox import LEASE
 from tests.processes import ROOT, environment, free_port, manage
 
 CELERY = str(Path(sys.executable).with_name("celery"))
@@ -173,3 +177,60 @@ def test_parent_of_worker_processes_loads_neither_torch_nor_chroma(tmp_path):
         timeout=300,
     )
     assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
+
+
+def test_what_a_killed_process_had_in_hand_is_taken_up_in_time():
+    """Its leases run out, the sweep comes, and what the index kept or lost is noticed: within fifteen seconds."""
+    schedule = app.conf.beat_schedule
+    waits = (LEASE.total_seconds(), schedule["sweep"]["schedule"], schedule["compare-index"]["schedule"])
+    assert sum(waits) <= 12.0
+
+
+class Unreachable:
+    """A task whose broker is away."""
+
+    class app:  # noqa: N801 (as Celery calls it)
+        class conf:  # noqa: N801
+            task_always_eager = False
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def delay(self, argument: object) -> None:
+        self.calls += 1
+        raise OperationalError("nobody there")
+
+
+def test_of_a_broker_that_is_away_one_caller_finds_out_for_all(caplog):
+    task = Unreachable()
+    for number in range(5):
+        bell.send(task, number, about=f"article {number}")
+    assert task.calls == 1
+    assert "article 0: the broker cannot be reached, the sweep will find it" in caplog.text
+    assert "article 4: the broker is left alone for a moment, the sweep will find it" in caplog.text
+
+
+def test_a_worker_looks_for_its_broker_every_two_seconds_however_long_it_was_away(tmp_path):
+    values = {
+        "CELERY_BROKER_URL": f"redis://127.0.0.1:{free_port()}/0",
+        "CHROMA_URL": "http://127.0.0.1:1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    worker = subprocess.Popen(
+        [CELERY, "--app=helpcenter", "worker", "--pool=solo", "--loglevel=ERROR"],
+        cwd=ROOT,
+        env=environment(tmp_path, **values),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert worker.stderr is not None
+        lines = (line for line in worker.stderr if "Trying again in" in line)
+        tries = list(itertools.islice(lines, 5))
+    finally:
+        worker.kill()
+        worker.wait()
+    assert [line.split("Trying again in ")[1].split(" second")[0] for line in tries] == [
+        *("1.00", "2.00", "2.00", "2.00", "2.00")
+    ]

@@ -170,4 +170,5 @@ def test_faults_under_load_cost_nobody_an_answer(tmp_path):
 def test_in_parts_neither_redis_nor_workers_are_missed(tmp_path):
     server = os.environ["TEST_DATABASE_URL"]
     faults = "Redis stopped,Redis killed,worker killed,vector server killed"
-    run_load(tmp_path, faults, "--shape", "parts", "--server", server, "--threads", "4", "--operations", "60")
+    load = ("--threads", "4", "--operations", "60", "--patience", "2")  # other tests have the cores as well
+    run_load(tmp_path, faults, "--shape", "parts", "--server", server, *load)

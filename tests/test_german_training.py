@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 
 from knowledge.german.alignment import align
 from knowledge.german.pairs import BadPairsFile, Pair, read_pairs
-from knowledge.german.transfer import NORM, initial_table
+from knowledge.german.transfer import HALF_AT, NORM, initial_table, piece_weights
 from tests.toy_german import write_toy_pairs
 
 
@@ -60,6 +60,11 @@ def test_the_first_table_copies_mixes_and_guesses():
     cosine = table[7] @ table[6] / np.linalg.norm(table[7]) / np.linalg.norm(table[6])
     assert cosine > 0.9, "'hunde' has no translation and is spelled like 'hund'"
     assert np.isfinite(table).all() and np.linalg.norm(table[8]) > 0
+
+
+def test_a_frequent_piece_weighs_less_than_a_rare_one():
+    weights = piece_weights(np.array([0.0, HALF_AT / 10, HALF_AT, HALF_AT * 99]))
+    np.testing.assert_allclose(weights, [1.0, 10 / 11, 0.5, 0.01], rtol=1e-5)
 
 
 def test_a_model_is_built_and_trained(pairs_file, tmp_path, capsys):

@@ -168,7 +168,7 @@ def _picture(tmp_path: Path) -> Path:
 
 
 def _other_json(tmp_path: Path) -> Path:
-    (tmp_path / "a.json").write_text('{"data": [{"type": "article", "title": "T", "body": "B"}]}')
+    (tmp_path / "a.json").write_text('{"data": [{"type": "comment", "by": "T", "at": "B"}]}')
     return tmp_path / "a.json"
 
 

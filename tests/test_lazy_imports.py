@@ -22,6 +22,13 @@ COMMANDS = {
     "for name, app in get_commands().items():\n"
     "    app in ('knowledge', 'assistant', 'helpcenter') and load_command_class(app, name)",
     "the supervisor": "import helpcenter.serving, helpcenter.gunicorn_hooks",
+    "gunicorn before it forks": "from types import SimpleNamespace as Some\n"
+    "import threading, helpcenter.wsgi\n"
+    "from django.db import connection\n"
+    "from helpcenter import gunicorn_hooks\n"
+    "assert gunicorn_hooks.preload_app\n"
+    "gunicorn_hooks.on_starting(Some(cfg=Some(workers=1)))\n"
+    "assert threading.active_count() == 1 and connection.connection is None",
     "the tasks": "import knowledge.tasks, assistant.tasks",
     "the recipe": "from knowledge.embeddings import current_recipe; current_recipe()",
 }

@@ -52,7 +52,7 @@ def client():
 def fields_of(content: bytes) -> dict[str, str]:
     """What a browser without JavaScript would send from the page's form."""
     html = content.decode()
-    form = html[html.index('<form class="card') :]
+    form = html[html.index('<form class="card') :].partition("</form>")[0]
     inputs = re.findall(r'<input[^>]* name="([^"]+)" value="([^"]*)"', form)
     texts = re.findall(r'<textarea[^>]* name="([^"]+)"[^>]*>\n?([^<]*)</textarea>', form)
     return {name: unescape(value) for name, value in inputs + texts}

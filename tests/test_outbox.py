@@ -19,6 +19,7 @@ from knowledge.indexing import (
     sync_article,
     sync_stale,
     sync_stale_here,
+    sync_told,
 )
 from knowledge.models import Article, Generation, IndexMark, Passage, Status
 from knowledge.outbox import (
@@ -71,6 +72,34 @@ def is_stale(article: Article) -> bool:
 
 def texts_of(article: Article) -> list[str]:
     return list(article.passages.order_by("position").values_list("text", flat=True))
+
+
+# --- rings from the queue ---------------------------------------------------------------------------------
+
+
+def test_a_ring_for_what_is_up_to_date_costs_nothing(make_article, embedder):
+    article = make_article("Pause")
+    at, texts = indexed_at(article), list(embedder.embedded)
+    version = Generation.objects.get().version
+    sync_told(article.pk)
+    assert Generation.objects.get().version == version  # nobody's word index is made anew
+    assert (indexed_at(article), embedder.embedded) == (at, texts)
+
+
+def test_a_ring_takes_along_what_else_waits(make_article):
+    articles = [make_article(f"Pause {number}", synced=False) for number in range(5)]
+    failed = make_article("Resting", synced=False)
+    set_row(failed, index_attempts=1, index_failed_at=timezone.now(), index_error="ValueError: no")
+    sync_told(articles[3].pk)
+    assert [is_stale(article) for article in articles] == [False] * 5
+    assert is_stale(failed)
+
+
+def test_a_ring_for_a_deleted_article_is_none(make_article):
+    article = make_article("Pause", synced=False)
+    gone = article.pk
+    article.delete()
+    sync_told(gone)
 
 
 # --- claims ---------------------------------------------------------------------------------------------
@@ -144,7 +173,8 @@ def test_an_edit_is_not_held_up_by_the_work_on_its_predecessor(make_article, emb
     assert check_index().is_clean
 
 
-def test_long_work_renews_its_lease(make_article, embedder):
+def test_long_work_renews_its_lease(make_article, embedder, monkeypatch):
+    monkeypatch.setattr("knowledge.indexing.syncing._RENEWAL_SECONDS", 0.0)  # as if each part took long
     body = "\n\n".join(f"## Part {number}\n\nText of part {number}." for number in range(80))
     article = make_article("Long", body, synced=False)
     due = []
@@ -162,7 +192,8 @@ def test_long_work_renews_its_lease(make_article, embedder):
     assert due.count(False) >= 3  # taken up again between the parts
 
 
-def test_nobody_embeds_the_rest_of_a_text_that_has_changed(make_article, embedder):
+def test_nobody_embeds_the_rest_of_a_text_that_has_changed(make_article, embedder, monkeypatch):
+    monkeypatch.setattr("knowledge.indexing.syncing._RENEWAL_SECONDS", 0.0)  # as if each part took long
     body = "\n\n".join(f"## Part {number}\n\nText of part {number}." for number in range(200))
     article = make_article("Long", body, synced=False)
 

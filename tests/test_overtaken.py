@@ -22,8 +22,8 @@ def meanwhile(monkeypatch):
     """What happens between a decision and its being stored, one thing for each decision."""
     things: list[Any] = []
 
-    def decide_slowly(inquiry):
-        decision = asking.decide(inquiry)
+    def decide_slowly(inquiry, **options):
+        decision = asking.decide(inquiry, **options)
         if things:
             things.pop(0)()
         return decision

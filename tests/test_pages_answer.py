@@ -1,11 +1,16 @@
 """The answer page: what is quoted, how sure it is, and what is not shown any more."""
 
+import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.utils import timezone
 
-from assistant.models import Feedback, QuestionStatus
+from assistant.calibration.store import name_of
+from assistant.confidence import load_model
+from assistant.measured import Calibration, CalibrationState
+from assistant.models import Feedback, Question, QuestionStatus
 from knowledge.models import Article
 from tests.pages import answered, escalated, owns, question, text_of
 
@@ -16,12 +21,16 @@ def _page(client, asked, language="en"):
     return client.get(f"/{language}/answers/{asked.public_id}/").content.decode()
 
 
-def test_marks_lead_to_sources_and_sources_to_the_place_in_the_article(client, make_article):
+def test_marks_and_sources_lead_to_the_quoted_place_in_the_article(client, make_article):
     article = make_article("Pause", "Tap **Pause**.", slug="pause", synced=False)
     html = _page(client, answered(article))
-    assert 'href="#source-1"' in html
+    place = "/en/articles/pause/?quote=0-14.1#quote"
+    assert f'<a class="mark" href="{place}"' in html
     assert 'id="source-1"' in html
-    assert '<a href="/en/articles/pause/#steps"' in html
+    assert f'<a href="{place}"' in html
+    marked = client.get(place.partition("#")[0]).content.decode()
+    assert '<mark id="quote"' in marked
+    assert "Tap" in marked.partition('<mark id="quote"')[2][:40]
     assert "Tap <strong>Pause</strong>." in html
     assert "Picked by an AI, word for word" in html
 
@@ -34,10 +43,65 @@ def test_an_answer_of_a_model_is_called_written(client, make_article):
 def test_confidence_is_told_in_words_and_explained_on_demand(client, make_article):
     page = text_of(_page(client, answered(make_article("Pause", synced=False))).encode())
     assert "Very likely correct" in page
-    assert "About 91%" in page
+    assert "probability of about 91%" in page
     assert "Below 60% we show no answer" in page
-    assert "made of 2 measured values" in page
+    assert "Question and passage are very near in meaning." in page
     assert "has not been checked yet" in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (
+            {"calibrated": True, "calibration": load_model("").name},
+            "checked against questions to other help",
+        ),
+        (
+            {"calibrated": True, "calibration": "#3 site: at most 5% wrong"},
+            "checked against questions to this help center",
+        ),
+        ({"calibrated": False, "calibration": "#3 site: at most 5% wrong"}, "has not been checked yet"),
+        ({"confidence_signals": {"coverage": 0.9}}, "Most of the words that matter"),
+        ({"confidence_signals": {"coverage": 0.1}}, "uses other words than the question"),
+        ({"confidence_signals": {"margin": 0.01}}, "Another article fits nearly as well"),
+        ({"confidence_signals": {"margin": 0.5}}, "fits clearly better than any other"),
+        ({"confidence_signals": {"known": 0.2}}, "stand in none of our articles"),
+        ({"confidence_signals": {}}, "We estimate"),
+    ],
+)
+def test_why_an_answer_is_sure_is_told_by_what_was_measured(client, make_article, fields, said):
+    assert said in text_of(_page(client, answered(make_article("Pause", synced=False), **fields)).encode())
+
+
+def test_what_the_sites_own_calibration_promises_is_told(client, make_article):
+    live = Calibration.objects.create(
+        state=CalibrationState.LIVE,
+        source="this site",
+        writer="extractive",
+        model="m",
+        recipe="r",
+        max_risk=0.05,
+        confidence=0.95,
+        threshold=0.6,
+        answered=312,
+        live_at=timezone.now(),
+    )
+    asked = answered(make_article("Pause", synced=False), calibrated=True, calibration=name_of(live))
+    said = "at most 5% are wrong; that holds with a certainty of 95%. It was found on 312 judged answers"
+    assert said in text_of(_page(client, asked).encode())
+    assert "höchstens 5 % falsch" in text_of(_page(client, asked, "de").encode())
+    Calibration.objects.update(state=CalibrationState.RETIRED)
+    assert said not in text_of(_page(client, asked).encode())
+
+
+def test_an_answer_can_be_copied_with_its_sources_and_its_link(client, make_article):
+    asked = answered(make_article("Pause", "Tap **Pause** & wait.", slug="pause", synced=False))
+    html = _page(client, asked)
+    found = re.search(r'data-copy="([^"]*)"', html)
+    assert found is not None
+    copied = unescape(found[1])
+    assert copied == "Tap Pause & wait.\n\n[1] Pause: http://localhost:8000/en/articles/pause/"
+    assert f'href="/en/answers/{asked.public_id}/" data-copy-address' in html
 
 
 def test_quoted_text_cannot_run(client, make_article):
@@ -60,7 +124,9 @@ def test_a_changed_or_old_source_is_marked(client, make_article):
     asked = answered(article)
     article.body = "Other text."
     article.save()
-    assert "has been changed since this answer" in _page(client, asked)
+    page = _page(client, asked)
+    assert "has been changed since this answer" in page
+    assert f"?quote=0-5.{article.revision - 1}#quote" in page, "the article's page says what became of it"
     old = make_article("Old", "Text.", synced=False)
     Article.objects.filter(pk=old.pk).update(updated_at=timezone.now() - timedelta(days=800))
     page = _page(client, answered(old))
@@ -81,6 +147,7 @@ def test_an_unanswered_question_offers_the_closest_articles_and_asks_only_for_an
 
 def test_a_question_that_was_interrupted_can_be_asked_again(client):
     asked = question(status=QuestionStatus.RECEIVED)
+    Question.objects.update(created_at=timezone.now() - timedelta(minutes=2))
     page = _page(client, asked)
     assert "This question has not been finished" in page
     assert "How do I pause?</textarea>" in page

@@ -27,7 +27,8 @@ def test_a_question_is_answered_at_an_address_of_its_own(client, make_article):
         "/en/ask/", {"text": "How do I pause my subscription?", "idempotency_key": _form(client)}
     )
     asked = Question.objects.get()
-    assert (response.status_code, response["Location"]) == (302, f"/en/answers/{asked.public_id}/")
+    thread = f"/en/conversations/{asked.conversation.public_id}/"
+    assert (response.status_code, response["Location"]) == (302, thread)
     assert asked.channel == "page"
     assert asked.status in ("answered", "escalated")
     page = client.get(response["Location"])

@@ -106,15 +106,36 @@ def _wait(check, seconds: float, what: str, log: Path) -> None:
     pytest.fail(f"{what} within {seconds} s; log: {log.read_text()[-2000:]}")
 
 
-@pytest.fixture
-def database() -> Iterator[str]:
-    server = os.environ["TEST_DATABASE_URL"].rsplit("/", 1)[0]
+def _on_the_server(*statements: str) -> None:
+    with psycopg.connect(os.environ["TEST_DATABASE_URL"], autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def _address_of(name: str) -> str:
+    return f"{os.environ['TEST_DATABASE_URL'].rsplit('/', 1)[0]}/{name}"
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database to be copied: by the command of compose.yaml, once, because it takes seconds."""
     name = f"stack_{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(os.environ["TEST_DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    yield f"{server}/{name}"
-    with psycopg.connect(os.environ["TEST_DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    _on_the_server(f'CREATE DATABASE "{name}"')
+    folder = tmp_path_factory.mktemp("migrated")
+    values = {**os.environ, "DATA_DIR": str(folder), "DATABASE_URL": _address_of(name)}
+    subprocess.run(
+        composed.command("migrate", VALUES, {}), cwd=settings.BASE_DIR, env=values, check=True, timeout=300
+    )
+    yield name
+    _on_the_server(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database(migrated: str) -> Iterator[str]:
+    name = f"stack_{uuid.uuid4().hex[:8]}"
+    _on_the_server(f'CREATE DATABASE "{name}" TEMPLATE "{migrated}"')
+    yield _address_of(name)
+    _on_the_server(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture
@@ -200,8 +221,6 @@ def test_edit_reaches_the_answer_through_broker_worker_and_chroma_server(environ
         environment["CELERY_BROKER_URL"],
         environment["CHROMA_URL"],
     )
-    migrate = composed.command("migrate", VALUES, {})
-    subprocess.run(migrate, cwd=settings.BASE_DIR, env=environment, check=True, timeout=300)
     log = tmp_path / "worker.log"
     with _worker(environment, log) as worker:
         _shell(environment, EDIT)
@@ -224,7 +243,6 @@ def test_edit_reaches_the_answer_through_broker_worker_and_chroma_server(environ
 
 
 def test_ticket_mail_leaves_through_the_worker(environment, tmp_path):
-    _manage(environment, "migrate", "-v", "0")
     ask = ["ask", "Which wine goes with duck?", "--email", "anna@example.org", "--json"]
     log = tmp_path / "worker.log"
     # Asked while no worker runs: the ticket is there, the mail waits in the queue.
@@ -237,7 +255,6 @@ def test_ticket_mail_leaves_through_the_worker(environment, tmp_path):
 
 
 def test_unreachable_chroma_server_costs_no_answer(environment):
-    _manage(environment, "migrate", "-v", "0")
     inline = {**environment, "CELERY_BROKER_URL": ""}
     _shell(inline, EDIT)
     dark = {**inline, "CHROMA_URL": f"http://127.0.0.1:{_free_port()}"}
@@ -249,7 +266,6 @@ def test_unreachable_chroma_server_costs_no_answer(environment):
 
 def test_worker_killed_at_work_is_made_up_for_by_beat(environment, tmp_path):
     """All of it, as when a machine loses its power: the queue gives the task back an hour later, the sweep at once."""
-    _manage(environment, "migrate", "-v", "0")
     log = tmp_path / "worker.log"
     with _worker(environment, log) as worker:
         _shell(environment, LONG_EDIT)
@@ -272,7 +288,6 @@ def test_worker_killed_at_work_is_made_up_for_by_beat(environment, tmp_path):
 
 def test_process_killed_at_work_is_made_up_for_by_the_queue(environment, tmp_path):
     """Memory ran out, say: the worker itself gives the task back, no beat is needed."""
-    _manage(environment, "migrate", "-v", "0")
     log = tmp_path / "worker.log"
     with _worker(environment, log) as worker:
         _shell(environment, LONG_EDIT)
@@ -313,7 +328,6 @@ def test_task_that_exceeds_its_limit_is_ended_and_the_worker_goes_on(environment
 
 def test_web_of_compose_serves_and_is_healthy(environment, tmp_path):
     port = _free_port()
-    _manage(environment, "migrate", "-v", "0")
     _shell(environment, EDIT)
     served = {
         **environment,
@@ -343,5 +357,49 @@ with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as other:
 assert cut, "no connection was in the pool"
 print(User.objects.count())
 """
-    _manage(environment, "migrate", "-v", "0")
     assert _shell(environment, code).strip() == "0"
+
+
+STATE = """
+from knowledge.generations import building, live
+print(live().model, building() is None, live().recipe)
+"""
+
+
+def test_a_new_model_is_built_and_put_in_place_by_the_worker(environment, tmp_path):
+    """By the task that beat rings for; questions are answered from the old index until then."""
+    before = {**environment, "EMBEDDING_MODEL": "minilm"}
+    log = tmp_path / "worker.log"
+    with _worker(before, log):
+        _shell(before, EDIT)
+        _wait(lambda: "True" in _shell(before, LOADED), 300, "the worker did not index the edit", log)
+    assert _shell(before, STATE).split()[:2] == ["minilm", "True"]
+    answer = json.loads(_manage(environment, "ask", "How much is a pause of my subscription?", "--json"))
+    assert answer["status"] == "answered"
+    log, beat_log = tmp_path / "worker-2.log", tmp_path / "beat.log"
+    with _worker(environment, log), _process(BEAT, environment, beat_log):
+        _wait(
+            lambda: _shell(environment, STATE).split()[:2] == ["minilm-de-en", "True"],
+            300,
+            "the new index is not live",
+            log,
+        )
+    assert "is live" in log.read_text()
+    assert json.loads(_manage(environment, "ask", "How much is a pause of my subscription?", "--json"))[
+        "citations"
+    ]
+    _manage(environment, "sync_index", "--check")
+
+
+def test_beat_adds_nothing_to_a_queue_that_nobody_empties(environment, tmp_path):
+    broker = redis.Redis.from_url(environment["CELERY_BROKER_URL"])
+    log = tmp_path / "beat.log"
+    with _process(BEAT, environment, log):
+        _wait(lambda: broker.llen("celery") > 0, 300, "beat does not ring", log)
+        broker.rpush("celery", *["{}"] * 200)
+        _wait(lambda: "beat adds nothing to them" in log.read_text(), 60, "beat does not notice", log)
+        waiting = broker.llen("celery")
+        time.sleep(7)  # three sweeps and a comparison
+        assert broker.llen("celery") == waiting
+        broker.delete("celery")
+        _wait(lambda: broker.llen("celery") > 0, 60, "beat does not ring again", log)

@@ -94,11 +94,11 @@ class Served:
         assert time.time() - since < seconds
 
 
-def start_serve(data_dir: Path, port: int) -> Served:
+def start_serve(data_dir: Path, port: int, **values: str) -> Served:
     process = subprocess.Popen(
         [sys.executable, "manage.py", "serve", "--port", str(port), "--threads", "4"],
         cwd=ROOT,
-        env=environment(data_dir),
+        env=environment(data_dir, **values),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -6,12 +6,22 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
+from assistant.admin.drilling import described
+from assistant.admin.judging import (
+    BY_LOT,
+    CategoryFilter,
+    JudgeActions,
+    JudgementFilter,
+    judge_view,
+    label_badge,
+    panel_of,
+)
 from assistant.admin.story import meter_of, story_of
 from assistant.models import Feedback, Question, QuestionStatus
 from knowledge.admin.display import STYLESHEET, badge, is_changelist, short_moment, two_lines
@@ -43,8 +53,10 @@ class LookOnly:
 
 
 @admin.register(Question)
-class QuestionAdmin(LookOnly, _QuestionAdmin):
+class QuestionAdmin(JudgeActions, LookOnly, _QuestionAdmin):
     change_form_template = "admin/assistant/question/change_form.html"
+    change_list_template = "admin/assistant/question/change_list.html"
+    actions = ("judge_right", "judge_incomplete", "judge_wrong", "judge_no_article")
     list_display = (
         "short_text",
         "status_badge",
@@ -54,6 +66,7 @@ class QuestionAdmin(LookOnly, _QuestionAdmin):
         "asked",
     )
     list_filter = (
+        JudgementFilter,
         "status",
         "confidence_level",
         "language",
@@ -62,8 +75,10 @@ class QuestionAdmin(LookOnly, _QuestionAdmin):
         "feedback__helpful",
         "calibrated",
         "created_at",
+        "ticket__reason",
+        CategoryFilter,
     )
-    list_select_related = ("feedback", "ticket")
+    list_select_related = ("feedback", "ticket", "label")
     list_per_page = 50
     search_fields = ("text", "ticket__reference", "public_id")
     search_help_text = _("Text of the question, ticket reference or id")
@@ -89,12 +104,31 @@ class QuestionAdmin(LookOnly, _QuestionAdmin):
             return questions.defer("confidence_signals", "ticket__detail", "feedback__comment")
         return questions.select_related("answer", "ticket", "feedback", "user", "conversation")
 
+    def get_urls(self) -> list[URLPattern]:
+        judged = path(
+            "<int:question_id>/judge/",
+            self.admin_site.admin_view(judge_view),
+            name="assistant_question_judge",
+        )
+        return [judged, *super().get_urls()]
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        if is_changelist(request) and request.GET.get(JudgementFilter.parameter_name) == "sample":
+            return BY_LOT
+        return super().get_ordering(request)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(request, {**(extra_context or {}), "drilled": described(request.GET)})
+
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
     ) -> HttpResponse:
         question = context.get("original")
         if question is not None:
-            context["story"] = story_of(question)
+            story = context["story"] = story_of(question)
+            context["judge"] = panel_of(question, story, request.user)
             context["title"], context["subtitle"] = _("Question"), None
         return super().render_change_form(request, context, *args, **options)
 
@@ -109,7 +143,8 @@ class QuestionAdmin(LookOnly, _QuestionAdmin):
 
     @admin.display(description=_("status"), ordering="status")
     def status_badge(self, question: Question) -> SafeString:
-        return badge(question.get_status_display(), _STATUS_TONES[QuestionStatus(question.status)])
+        status = badge(question.get_status_display(), _STATUS_TONES[QuestionStatus(question.status)])
+        return two_lines(status, label_badge(question)) if hasattr(question, "label") else status
 
     @admin.display(description=_("confidence"), ordering="confidence_score")
     def confidence(self, question: Question) -> str | SafeString:

@@ -21,14 +21,18 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from assistant.admin.judging import article_named
 from assistant.admin.story import story_of
 from assistant.desk import ContactMissing, assign_ticket, reopen_ticket, solve_ticket
+from assistant.labels import judge
+from assistant.measured import Label, LabelSource, Verdict
 from assistant.models import MAX_DETAIL_LENGTH, Mail, Priority, Ticket, TicketMessage, TicketStatus
 from assistant.outbox import send_again
 from assistant.services import add_staff_message, complete_ticket
 from assistant.validation import InvalidInput, clean_email, clean_name, clean_text
 from knowledge.admin.display import STYLESHEET, badge, is_changelist, two_lines
 from knowledge.admin.history import HistoryAdmin
+from knowledge.models import Article
 
 # Django's own classes take type arguments in the stubs only.
 if TYPE_CHECKING:
@@ -55,6 +59,17 @@ _PRIORITY_TONES = {Priority.URGENT: "bad", Priority.HIGH: "notice"}
 
 
 class TicketForm(_TicketForm):
+    answered_by = forms.CharField(
+        label=_("Article that answers it"),
+        help_text=_(
+            "Title, number or address. The question then counts as one that the articles answer, and teaches the "
+            "confidence. Leave it empty where no article helps."
+        ),
+        required=False,
+        max_length=500,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
+
     class Meta:
         model = Ticket
         fields = ("status", "priority", "assignee", "contact_email", "contact_name")
@@ -62,6 +77,10 @@ class TicketForm(_TicketForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.known_email = self.instance.contact_email
+        label = Label.objects.filter(question=self.instance.question_id).first()
+        named = label.articles.first() if label is not None else None
+        if named is not None:
+            self.initial["answered_by"] = f"#{named.pk} {named.title}"
         status = self.fields.get("status")
         if self.known_email and isinstance(status, forms.ChoiceField):
             status.choices = [
@@ -74,6 +93,15 @@ class TicketForm(_TicketForm):
 
     def clean_contact_name(self) -> str:
         return _checked(clean_name, str(self.cleaned_data.get("contact_name") or ""))
+
+    def clean_answered_by(self) -> Article | None:
+        typed = str(self.cleaned_data.get("answered_by") or "")
+        if not typed or typed == self.initial.get("answered_by"):
+            return None
+        try:
+            return article_named(typed, language=self.instance.language)
+        except InvalidInput as error:
+            raise ValidationError(error.message) from error
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
@@ -171,7 +199,7 @@ class TicketAdmin(HistoryAdmin):
         "age",
     )
     list_display_links = ("reference_code", "short_subject")
-    list_filter = (QueueFilter, "status", "priority", "reason", "language", "created_at")
+    list_filter = (QueueFilter, "status", "priority", "reason", "matter", "language", "created_at")
     list_select_related = ("assignee", "customer")
     list_per_page = 50
     search_fields = ("reference", "contact_email", "contact_name", "subject", "detail", "question__text")
@@ -197,7 +225,10 @@ class TicketAdmin(HistoryAdmin):
         ).prefetch_related(Prefetch("messages", messages_with_mail))
 
     def get_fieldsets(self, request: HttpRequest, obj: Ticket | None = None) -> Any:
-        settle = (_("Settle"), {"fields": (("status", "priority", "assignee"),)})
+        fields: tuple[Any, ...] = (("status", "priority", "assignee"),)
+        if obj is not None and obj.question_id and self.has_change_permission(request, obj):
+            fields = (*fields, "answered_by")
+        settle = (_("Settle"), {"fields": fields})
         if obj is not None and obj.status == TicketStatus.AWAITING_CONTACT:
             contact = {
                 "fields": (("contact_email", "contact_name"),),
@@ -253,6 +284,15 @@ class TicketAdmin(HistoryAdmin):
             if obj.status == TicketStatus.AWAITING_CONTACT:
                 obj.status = completed.status
         super().save_model(request, obj, form, change)
+        article = form.cleaned_data.get("answered_by")
+        if article is not None and obj.question is not None:
+            judge(
+                question=obj.question,
+                verdict=Verdict.ARTICLE,
+                articles=[article],
+                by=request.user,
+                source=LabelSource.TICKET,
+            )
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """New messages go the way of all replies: stored, status moved on, mailed after commit."""

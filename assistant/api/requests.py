@@ -1,4 +1,4 @@
-"""How requests reach the views: strict JSON, a size limit, rates, and every refusal in the one shape.
+"""How requests reach the views: strict JSON, a size limit, and every refusal in the one shape.
 
 Django enforces DATA_UPLOAD_MAX_MEMORY_SIZE where it reads a body itself; DRF's JSON parser reads the stream
 and never meets that limit. Python's JSON reader raises RecursionError for deep nesting, no ValueError.
@@ -12,8 +12,6 @@ from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
-from rest_framework.settings import api_settings
-from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 
 from assistant.api.errors import BadRequest, TooLarge
@@ -82,19 +80,10 @@ def _too_deep() -> BadRequest:
     )
 
 
-class ConfiguredRateThrottle(ScopedRateThrottle):
-    """Rates are read at each request, so that settings and tests mean what they say. No rate: no limit."""
-
-    def get_rate(self) -> str | None:
-        rates: dict[str, str | None] = api_settings.DEFAULT_THROTTLE_RATES  # type: ignore[assignment]
-        return rates.get(str(self.scope))
-
-
 class ApiView(APIView):
     """What every view of the API shares."""
 
     parser_classes = [StrictJSONParser]
-    throttle_classes = [ConfiguredRateThrottle]
 
 
 class UnknownAddressView(ApiView):

@@ -106,6 +106,13 @@ class TicketInput(StrictSerializer):
         return attrs
 
 
+class MessageInput(StrictSerializer):
+    body = CleanText(
+        clean=partial(clean_text, field="body", limit=MAX_DETAIL_LENGTH, required=True),
+        max_length=MAX_DETAIL_LENGTH,
+    )
+
+
 class ArticleQuery(StrictSerializer):
     """The query string of the article list."""
 
@@ -210,6 +217,12 @@ class QuestionOutput(serializers.Serializer[Any]):
     language = serializers.ChoiceField(choices=Language.choices)
     ai_generated = serializers.BooleanField()
     elapsed_ms = serializers.IntegerField(allow_null=True)
+
+
+class ConversationOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    created_at = serializers.DateTimeField()
+    questions = QuestionOutput(many=True, help_text="The latest 30, oldest first.")
 
 
 class FeedbackOutput(serializers.ModelSerializer[Feedback]):

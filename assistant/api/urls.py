@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from assistant.api import views
+from assistant.api import threads, views
 from assistant.api.requests import UnknownAddressView
 
 urlpatterns = [
@@ -14,6 +14,10 @@ urlpatterns = [
     path("articles/<int:article_id>/", views.ArticleView.as_view(), name="api-article"),
     path("tickets/", views.TicketsView.as_view(), name="api-tickets"),
     path("tickets/<str:token>/", views.TicketView.as_view(), name="api-ticket"),
+    path("tickets/<str:token>/messages/", threads.TicketMessagesView.as_view(), name="api-ticket-messages"),
+    path("tickets/<str:token>/close/", threads.TicketCloseView.as_view(), name="api-ticket-close"),
+    path("tickets/<str:token>/reopen/", threads.TicketReopenView.as_view(), name="api-ticket-reopen"),
+    path("conversations/<uuid:public_id>/", threads.ConversationView.as_view(), name="api-conversation"),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     re_path(r"", UnknownAddressView.as_view()),

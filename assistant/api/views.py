@@ -10,7 +10,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import BaseThrottle
 
 from assistant.api import schema
 from assistant.api.errors import Conflict
@@ -49,8 +48,6 @@ _SEARCH_RESULTS = 50  # articles; a list by relevance has no meaningful tail
 
 
 class QuestionsView(ApiView):
-    throttle_scope = "questions"
-
     @extend_schema(
         operation_id="questions_create",
         summary="Ask a question",
@@ -69,7 +66,7 @@ class QuestionsView(ApiView):
         body = QuestionInput(data=request.data)
         body.is_valid(raise_exception=True)
         values = body.validated_data
-        key = _idempotency_key(request)
+        key = read_idempotency_key(request)
         is_repeated = bool(key) and Question.objects.filter(idempotency_key=key).exists()
         question = ask_question(
             text=values["question"],
@@ -83,7 +80,7 @@ class QuestionsView(ApiView):
             contact_name=values.get("contact_name", ""),
         )
         return Response(
-            _shown(question, request, to_asker=True),
+            shown_question(question, request, to_asker=True),
             status=status.HTTP_200_OK if is_repeated else status.HTTP_201_CREATED,
         )
 
@@ -97,12 +94,10 @@ class QuestionView(ApiView):
         responses={200: schema.question_response("The question as it stands now."), **schema.errors(404)},
     )
     def get(self, request: Request, public_id: uuid.UUID) -> Response:
-        return Response(_shown(_question(public_id), request))
+        return Response(shown_question(_question(public_id), request))
 
 
 class FeedbackView(ApiView):
-    throttle_scope = "feedback"
-
     @extend_schema(
         operation_id="questions_feedback",
         summary="Say whether the answer helped",
@@ -134,11 +129,6 @@ class ArticlesView(ApiView, generics.ListAPIView[Article]):
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.list(request, *args, **kwargs)
-
-    def get_throttles(self) -> list[BaseThrottle]:
-        # Only a search costs a model call.
-        self.throttle_scope = "search" if self.request.GET.get("q") else None
-        return super().get_throttles()
 
     def get_queryset(self) -> QuerySet[Article]:
         query = ArticleQuery(data=self.request.query_params.dict())
@@ -191,8 +181,6 @@ class ArticleView(ApiView):
 
 
 class TicketsView(ApiView):
-    throttle_scope = "tickets"
-
     @extend_schema(
         operation_id="tickets_create",
         summary="Ask for a person",
@@ -214,7 +202,7 @@ class TicketsView(ApiView):
         body = TicketInput(data=request.data, context={"known_email": known_email})
         body.is_valid(raise_exception=True)
         values = body.validated_data
-        key = _idempotency_key(request)
+        key = read_idempotency_key(request)
         question = _question_to_hand_over(values.get("question"), key)
         is_repeated = bool(key) and Ticket.objects.filter(idempotency_key=key).exists()
         email = values.get("contact_email") or known_email
@@ -231,7 +219,7 @@ class TicketsView(ApiView):
         if ticket.contact_email != email:
             raise _already_complete()  # somebody else gave contact in the same moment
         return Response(
-            _shown_ticket(ticket.token, request),
+            shown_ticket(ticket.token, request),
             status=status.HTTP_200_OK if is_repeated else status.HTTP_201_CREATED,
         )
 
@@ -245,7 +233,7 @@ class TicketView(ApiView):
         responses={200: TicketOutput, **schema.errors(404)},
     )
     def get(self, request: Request, token: str) -> Response:
-        return Response(_shown_ticket(token, request))
+        return Response(shown_ticket(token, request))
 
 
 def _readable(request: Request) -> ArticleQuerySet:
@@ -296,7 +284,7 @@ def _conversation(public_id: uuid.UUID | None) -> Conversation | None:
     return conversation
 
 
-def _idempotency_key(request: Request) -> str:
+def read_idempotency_key(request: Request) -> str:
     try:
         return clean_idempotency_key(request.headers.get("Idempotency-Key", ""))
     except InvalidInput as error:
@@ -307,12 +295,16 @@ def _interface_language() -> str:
     return Language.GERMAN if (get_language() or "").startswith("de") else Language.ENGLISH
 
 
-def _shown(question: Question, request: Request, *, to_asker: bool = False) -> dict[str, Any]:
+def shown_question(question: Question, request: Request, *, to_asker: bool = False) -> dict[str, Any]:
     payload = question_payload(question, reader=request.user, request=request._request, to_asker=to_asker)
     return dict(QuestionOutput(payload).data)
 
 
-def _shown_ticket(token: str, request: Request) -> dict[str, Any]:
+def shown_ticket(token: str, request: Request) -> dict[str, Any]:
+    return dict(TicketOutput(find_ticket(token), context={"request": request}).data)
+
+
+def find_ticket(token: str) -> Ticket:
     ticket = None
     if token.isascii() and token.isprintable() and len(token) <= _TOKEN_LENGTH:
         ticket = (
@@ -327,4 +319,4 @@ def _shown_ticket(token: str, request: Request) -> dict[str, Any]:
         )
     if ticket is None:
         raise exceptions.NotFound(_("There is no ticket at this address."))
-    return dict(TicketOutput(ticket, context={"request": request}).data)
+    return ticket

@@ -10,7 +10,6 @@ what SQLite wrote can be restored into PostgreSQL, which is how a site outgrows 
 
 import datetime
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,7 +18,7 @@ from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 
-from helpcenter.backup import archive, databases, rows
+from helpcenter.backup import archive, databases, rows, unfinished
 from helpcenter.backup.archive import BackupError, Manifest
 from knowledge.embeddings import EmbedderUnavailable
 from knowledge.indexing import rebuild_index
@@ -43,8 +42,7 @@ class Restored:
 
 def create(output: IO[bytes]) -> Manifest:
     kind = databases.kind()
-    with tempfile.TemporaryDirectory(dir=settings.DATA_DIR, prefix=".backup-") as name:
-        folder = Path(name)
+    with unfinished.folder(settings.DATA_DIR, unfinished.BACKUP) as folder:
         (folder / _ROWS).mkdir()
         created_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         with databases.one_moment() as alias:
@@ -60,8 +58,7 @@ def create(output: IO[bytes]) -> Manifest:
 
 def restore(source: IO[bytes], *, force: bool) -> Restored:
     """Raises BackupError with the site as it was. `force` allows a site that already holds something."""
-    with tempfile.TemporaryDirectory(dir=settings.DATA_DIR, prefix=".restore-") as name:
-        folder = Path(name)
+    with unfinished.folder(settings.DATA_DIR, unfinished.RESTORE) as folder:
         manifest = archive.unpack(source, folder)
         rows.require_known(manifest.migrations)
         if not force and databases.holds_something():

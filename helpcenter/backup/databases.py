@@ -8,7 +8,6 @@ Refuses to decide: what is read or written.
 
 import contextlib
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connections, transaction
 
+from helpcenter.backup import unfinished
 from helpcenter.backup.archive import BackupError
 from knowledge import ownership
 
@@ -39,8 +39,8 @@ def kind() -> str:
 def one_moment() -> Iterator[str]:
     """The alias of a database that stays as it is now, while others go on writing."""
     if kind() == "sqlite":
-        with tempfile.TemporaryDirectory(dir=settings.DATA_DIR, prefix=".backup-") as folder:
-            copy = Path(folder) / "db.sqlite3"
+        with unfinished.folder(settings.DATA_DIR, unfinished.BACKUP) as folder:
+            copy = folder / "db.sqlite3"
             _copy_sqlite(copy)
             with _alias(_SNAPSHOT, NAME=str(copy)):
                 yield _SNAPSHOT

@@ -16,6 +16,7 @@ from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, override
 
+from assistant.abuse.forms import FormMarks, form_marks
 from assistant.models import MAX_QUESTION_LENGTH
 
 register = template.Library()
@@ -88,3 +89,9 @@ def _counterpart(path: str, language: str) -> str:
         return translated
     with override(language):  # a page that does not exist, or has no language: its home page instead
         return reverse("home")
+
+
+@register.inclusion_tag("_form_guard.html")
+def form_guard() -> dict[str, FormMarks]:
+    """Belongs into every form that `assistant.abuse.routes` names in GUARDED_FORMS."""
+    return {"marks": form_marks()}

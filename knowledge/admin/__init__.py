@@ -1,7 +1,8 @@
-"""The editors' desk in Django's admin: articles, categories and the site itself."""
+"""The editors' desk in Django's admin: articles, categories, imports and the site itself."""
 
 from knowledge.admin.articles import ArticleAdmin
 from knowledge.admin.categories import CategoryAdmin
+from knowledge.admin.imports import ImportRunAdmin
 from knowledge.admin.site import SiteSettingsAdmin
 
-__all__ = ["ArticleAdmin", "CategoryAdmin", "SiteSettingsAdmin"]
+__all__ = ["ArticleAdmin", "CategoryAdmin", "ImportRunAdmin", "SiteSettingsAdmin"]

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -22,12 +24,23 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from knowledge import generations
+from knowledge.admin.advice import check_page, tell_advice
 from knowledge.admin.display import STYLESHEET, badge, is_changelist, short_moment, two_lines
 from knowledge.admin.fields import CategoryChoice, route_violation
 from knowledge.admin.history import HistoryAdmin
 from knowledge.admin.index_notes import index_notes
 from knowledge.admin.receipt import Indexed, Receipt, receipt_of
+from knowledge.admin.writing import (
+    SeenField,
+    collision,
+    latest_edit,
+    offered_links,
+    others_at_work,
+    preview_page,
+    take_picture,
+)
 from knowledge.embeddings import EmbedderUnavailable, current_recipe
+from knowledge.importers.entries import MAX_LABEL_CHARACTERS, MAX_LABELS
 from knowledge.models import Article, ArticleQuerySet, Category, Generation, Passage, Status
 from knowledge.outbox import Standing, in_standing
 from knowledge.services import archive_article, index_again, make_draft, mark_reviewed, publish_article
@@ -49,14 +62,53 @@ _STATUS_TONES = {
 }
 
 
+class LabelsField(forms.CharField):
+    """A list of words as people write one: with commas."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        words = [" ".join(word.split()) for word in str(super().to_python(value) or "").split(",")]
+        return list(dict.fromkeys(word for word in words if word))
+
+    def validate(self, value: Any) -> None:
+        too_long = next((word for word in value if len(word) > MAX_LABEL_CHARACTERS), None)
+        if too_long or len(value) > MAX_LABELS:
+            reason = _("At most %(count)d labels of at most %(length)d characters are allowed.")
+            raise forms.ValidationError(reason % {"count": MAX_LABELS, "length": MAX_LABEL_CHARACTERS})
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(list(initial or []) != self.to_python(data))
+
+    def run_validators(self, value: Any) -> None:
+        """They are for text."""
+
+
 class ArticleForm(_ArticleForm):
+    labels = LabelsField(label=_("labels"), required=False, help_text=_("Words with commas between them."))
+
+    seen = SeenField()
+
     class Meta:
         model = Article
         fields = "__all__"
         widgets = {"body": forms.Textarea(attrs={"rows": 28, "class": "vLargeTextField hc-markdown"})}
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        latest = latest_edit(self.instance)
+        if "seen" in self.fields and latest is not None:
+            self.fields["seen"].initial = latest.history_id
+
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
+        reason = collision(self.instance, values.get("seen"))
+        if reason:
+            self.add_error(None, reason)
+            # Told once: whoever saves again has read it.
+            latest = latest_edit(self.instance)
+            self.data = {**self.data.dict(), self.add_prefix("seen"): str(latest.history_id)}  # type: ignore[attr-defined]
         route_violation(self, "article_slug_unique_per_language", "slug")
         route_violation(self, "article_one_translation_per_language", "translation_group")
         category = values.get("category")
@@ -127,6 +179,7 @@ class PassageInline(_PassageInline):
 class ArticleAdmin(HistoryAdmin):
     form = ArticleForm
     change_list_template = "admin/knowledge/article/change_list.html"
+    change_form_template = "admin/knowledge/article/change_form.html"
     inlines = [PassageInline]
     list_display = (
         "titled",
@@ -160,10 +213,10 @@ class ArticleAdmin(HistoryAdmin):
         "origin",
     )
     fieldsets = (
-        (None, {"fields": ("title", "slug", "body")}),
+        (None, {"fields": ("title", "slug", "body", "seen")}),
         (
             _("Who reads it"),
-            {"fields": (("status", "audience"), ("language", "category"), "translation_group")},
+            {"fields": (("status", "audience"), ("language", "category"), "translation_group", "labels")},
         ),
         (_("Check"), {"fields": (("reviewed_at", "reviewed_by"),)}),
         (
@@ -183,6 +236,7 @@ class ArticleAdmin(HistoryAdmin):
 
     class Media:
         css = STYLESHEET
+        js = ("admin_helpcenter/editor.js",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Article]:
         twin = (
@@ -219,6 +273,70 @@ class ArticleAdmin(HistoryAdmin):
         if "reviewed_at" in form.changed_data and "reviewed_by" not in form.changed_data:
             obj.reviewed_by = request.user if obj.reviewed_at else None  # type: ignore[assignment]
         super().save_model(request, obj, form, change)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        own = [
+            path("<int:pk>/check/", view(self.check_view), name="knowledge_article_check"),
+            path("preview/", view(self.preview_view), name="knowledge_article_preview"),
+            path("<int:pk>/preview/", view(self.preview_view), name="knowledge_article_preview_of"),
+            path("pictures/", view(self.picture_view), name="knowledge_article_pictures"),
+            path("links/", view(self.links_view), name="knowledge_article_links"),
+        ]
+        return own + list(super().get_urls())
+
+    def check_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        article = get_object_or_404(Article, pk=pk)
+        if not self.has_view_permission(request, article):
+            raise PermissionDenied
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media}
+        return check_page(request, article, context)
+
+    def preview_view(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
+        stored = get_object_or_404(Article, pk=pk) if pk is not None else None
+        if request.method != "POST" or not self._may_write(request):
+            raise PermissionDenied
+        return preview_page(request, stored)
+
+    def picture_view(self, request: HttpRequest) -> HttpResponse:
+        if request.method != "POST" or not self._may_write(request):
+            raise PermissionDenied
+        return take_picture(request)
+
+    def links_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return offered_links(request)
+
+    def _may_write(self, request: HttpRequest) -> bool:
+        return bool(self.has_add_permission(request) or self.has_change_permission(request))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        article = self.get_object(request, object_id)
+        if article is not None and request.method == "GET":
+            warning = others_at_work(article, request.user)  # type: ignore[arg-type]  # staff, never anonymous
+            if warning:
+                self.message_user(request, warning, messages.WARNING)
+        response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
+        return response
+
+    def response_add(
+        self, request: HttpRequest, obj: Article, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        tell_advice(request, obj)
+        response: HttpResponse = super().response_add(request, obj, post_url_continue)
+        return response
+
+    def response_change(self, request: HttpRequest, obj: Article) -> HttpResponse:
+        tell_advice(request, obj)
+        response: HttpResponse = super().response_change(request, obj)
+        return response
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

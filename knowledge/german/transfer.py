@@ -15,6 +15,7 @@ from knowledge.german.wordpieces import CONTINUATION
 
 BEST = 5  # English pieces a German one is mixed from
 LEAST_PROBABILITY = 0.03  # below, a translation is chance
+HALF_AT = 7e-4  # share of a text's pieces at which one counts half
 NORM = 0.95  # of the mean norm of the parts: a mean is shorter than what it is a mean of
 _GRAMS = range(3, 6)  # lengths of the character n-grams that find spelling neighbours
 
@@ -67,6 +68,15 @@ def initial_table(
     table[missing] = _with_norm(_spelling_neighbours(german_pieces, missing, known), table[known])
     origin = {"copied": copied, "aligned": len(mixed), "same_spelling": len(same), "neighbours": len(missing)}
     return table, origin
+
+
+def piece_weights(frequencies: NDArray[np.float64]) -> NDArray[np.float32]:
+    """How much each piece counts in the mean of a text, 0..1, from its share of running text, 0..1; (pieces,) both.
+
+    a / (a + p) of smooth inverse frequency (Arora, Liang & Ma 2017, "A simple but tough-to-beat baseline for sentence
+    embeddings"). The English transformer weighs its words by itself; behind another table it does that less well.
+    """
+    return np.asarray(HALF_AT / (HALF_AT + frequencies), dtype=np.float32)
 
 
 def _mixing_weights(

@@ -14,6 +14,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 VOCABULARY_SIZE = 32_000
 _UNKNOWN = "[UNK]"
 SPECIAL_TOKENS = ("[PAD]", _UNKNOWN, "[CLS]", "[SEP]", "[MASK]")
+FRAME = ("[CLS]", "[SEP]")  # of every text
 CONTINUATION = "##"
 _LETTERS = 500  # of all scripts; the rarest of what documentation holds stay unknown
 _SPELLED_OUT = (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss"))
@@ -55,6 +56,6 @@ def train_tokenizer(texts: Iterable[str], *, size: int = VOCABULARY_SIZE) -> Tok
     tokenizer.train_from_iterator(chain(texts), trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
-        special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in FRAME],
     )
     return tokenizer

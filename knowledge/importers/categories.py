@@ -17,6 +17,7 @@ TO_BE_MADE: Final = 0  # stands for the id of a category in a dry run
 class CategoryTree:
     def __init__(self) -> None:
         self._slugs = SlugBook(Category, fallback="category")
+        self._made: list[int] = []
         self._ids: dict[tuple[str, int | None, str], int] = {
             (language, parent, name): number
             for language, parent, name, number in Category.objects.order_by("-pk").values_list(
@@ -24,26 +25,37 @@ class CategoryTree:
             )
         }
 
-    def place(self, language: str, path: tuple[str, ...], *, create: bool) -> int | None:
-        """The id of the innermost category of a path; None for an empty path."""
+    def place(
+        self, language: str, path: tuple[str, ...], *, create: bool, slugs: tuple[str, ...] = ()
+    ) -> int | None:
+        """The id of the innermost category of a path; None for an empty path. `slugs` are wanted for new ones."""
         parent: int | None = None
-        for name in path:
+        for number, name in enumerate(path):
             key = (language, parent, name)
             if key not in self._ids:
                 if not create:
                     return TO_BE_MADE
-                self._ids[key] = self._create(language, parent, name)
+                self._ids[key] = self._create(
+                    language, parent, name, slugs[number] if number < len(slugs) else ""
+                )
             parent = self._ids[key]
         return parent
 
-    def _create(self, language: str, parent: int | None, name: str) -> int:
+    def take_made(self) -> list[int]:
+        """The ids of the categories that were made since the last call, outermost first."""
+        made, self._made = self._made, []
+        return made
+
+    def _create(self, language: str, parent: int | None, name: str, wanted: str) -> int:
         for is_last_try in (False, True):
-            slug = self._slugs.claim(language, name)
+            slug = self._slugs.claim(language, name, wanted=wanted)
             try:
                 with transaction.atomic():
-                    return Category.objects.create(
+                    made = Category.objects.create(
                         name=name, slug=slug, language=language, parent_id=parent
                     ).pk
+                self._made.append(made)
+                return made
             except IntegrityError:
                 # Somebody made a category with this slug since the run began.
                 if is_last_try:

@@ -15,12 +15,17 @@ from typing import Final
 from django.db.models import CharField
 from django.utils.translation import gettext as _
 
-from knowledge.models import Article, Audience, Category, Language
+from knowledge.media import Picture
+from knowledge.models import Article, Audience, Category, Language, Status
 
 # More than any article that a person reads, and already minutes of indexing.
 MAX_BODY_CHARACTERS: Final = 2_000_000
 
+MAX_LABELS: Final = 50
+MAX_LABEL_CHARACTERS: Final = 100
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff]")
+_SLUG = re.compile(r"[\w-]+")
 _LINE_END = re.compile(r"\r\n?")
 _YES: Final = frozenset(["true", "yes", "on"])
 _NO: Final = frozenset(["false", "no", "off", ""])
@@ -43,6 +48,23 @@ class Entry:
     translation_key: str = ""
     audience: str | None = None  # None: the source does not say
     is_draft: bool = False  # the source itself calls it unfinished
+    labels: tuple[str, ...] | None = None  # None: the source does not say
+    source_url: str = ""  # where the source itself shows it: an address, or a path such as "/help/pause"
+    # Of entries whose own place is all that makes them translations of each other. Weaker than the key, and
+    # known within this source only.
+    twin_key: str = ""
+    pictures: tuple[Picture, ...] = ()  # that the body shows
+    stamp: "Stamp | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What only our own export knows: which article this was, in this or another database."""
+
+    source: str  # empty: written here
+    slug: str
+    status: str
+    category_slugs: tuple[str, ...] = ()  # addresses of the categories, as long as they are free
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +85,8 @@ class BadEntry(Exception):
 
 
 def read_entry(raw: Mapping[str, object], *, place: Place) -> Entry:
-    """From `id, title, body, language, category, translation_key, audience, draft`; others are ignored."""
+    """From `id, title, body, language, category, translation_key, audience, draft, labels, url, twin_key` and
+    `pictures`; others are ignored."""
     return Entry(
         place=place,
         external_id=_required(raw, "id", limit=_limit(Article, "external_id"), is_line=True),
@@ -76,7 +99,94 @@ def read_entry(raw: Mapping[str, object], *, place: Place) -> Entry:
         ),
         audience=_audience(_text(raw, "audience")),
         is_draft=_flag(raw, "draft"),
+        labels=_labels(raw.get("labels")),
+        source_url=_address(raw.get("url")),
+        twin_key=_text(raw, "twin_key"),
+        pictures=_pictures(raw.get("pictures")),
     )
+
+
+def read_exact_entry(raw: Mapping[str, object], body: str, *, place: Place) -> Entry:
+    """Of our own export: every value comes in as it is, or not at all."""
+    status = _text(raw, "status")
+    if status not in Status.values:
+        raise BadEntry("status", _unknown("status", status, Status.values))
+    language = _text(raw, "language")
+    if language not in Language.values:
+        raise BadEntry("language", _unknown("language", language, Language.values))
+    if not body:
+        raise BadEntry("body", _("%(field)s is empty.") % {"field": "body"})
+    category = raw.get("category") or []
+    if not isinstance(category, list) or not all(isinstance(name, str) for name in category):
+        raise BadEntry("category", _wrong_type("category", category))
+    return Entry(
+        place=place,
+        external_id=_short("id", _verbatim(raw, "id"), _limit(Article, "external_id")),
+        title=_short(
+            "title", _verbatim(raw, "title") or _required(raw, "title", limit=0), _limit(Article, "title")
+        ),
+        body=_short("body", body, MAX_BODY_CHARACTERS),
+        language=language,
+        category=tuple(_short("category", name, _limit(Category, "name")) for name in category),
+        translation_key=_short(
+            "translation_group", _verbatim(raw, "translation_group"), _limit(Article, "translation_group")
+        ),
+        audience=_audience(_text(raw, "audience")),
+        is_draft=status != Status.PUBLISHED,
+        labels=_labels(raw.get("labels")) or (),
+        source_url=_address(raw.get("source_url")),
+        pictures=_pictures(raw.get("pictures")),
+        stamp=Stamp(
+            _short("source", _verbatim(raw, "source"), _limit(Article, "source")),
+            _short(
+                "slug", _verbatim(raw, "slug") or _required(raw, "slug", limit=0), _limit(Article, "slug")
+            ),
+            status,
+            _slugs(raw.get("category_slugs")),
+        ),
+    )
+
+
+def _slugs(value: object) -> tuple[str, ...]:
+    listed = value if isinstance(value, list) else []
+    return tuple(slug for slug in listed if isinstance(slug, str) and _is_slug(slug))
+
+
+def _is_slug(slug: str) -> bool:
+    return len(slug) <= _limit(Category, "slug") and bool(_SLUG.fullmatch(slug))
+
+
+def _verbatim(raw: Mapping[str, object], field: str) -> str:
+    value = raw.get(field, "")
+    if not isinstance(value, str):
+        raise BadEntry(field, _wrong_type(field, value))
+    return value
+
+
+def _labels(value: object) -> tuple[str, ...] | None:
+    """Of a list, or of text with commas; each once. What is longer than any label is none."""
+    if value is None:
+        return None
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, (list, tuple)):
+        raise BadEntry("labels", _wrong_type("labels", value))
+    cleaned = (
+        " ".join(clean_text(str(word)).split()) for word in words if isinstance(word, (str, int, float))
+    )
+    return tuple(dict.fromkeys(word for word in cleaned if word and len(word) <= MAX_LABEL_CHARACTERS))[
+        :MAX_LABELS
+    ]
+
+
+def _address(value: object) -> str:
+    """Only a help for links: one that is too long is forgotten rather than refused."""
+    text = value.strip().rstrip("/") if isinstance(value, str) else ""
+    return text if len(text) <= _limit(Article, "source_url") and text.isprintable() else ""
+
+
+def _pictures(value: object) -> tuple[Picture, ...]:
+    assert value is None or isinstance(value, tuple)  # never from a file
+    return value or ()
 
 
 def clean_text(text: str) -> str:

@@ -19,12 +19,17 @@ from bs4 import BeautifulSoup, Tag
 from django.utils.translation import gettext as _
 from markdownify import ATX, MarkdownConverter
 
+from knowledge.importers.html_pages import speak_out
+
 _MAX_SPAN = 50  # rows; more is a mistake or an attack
-_EMPHASIS = re.compile(r"\*|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside a word means nothing
+_EMPHASIS = re.compile(
+    r"(\*\*[^\s*][^*\n]{0,200}\*\*)|\*|(?<![^\W_])_|_(?![^\W_])"
+)  # an underscore inside a word means nothing
 _TAG_LIKE = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)")
 _LOOSE_NBSP = re.compile(r"(?<!\S)\xa0|\xa0(?!\S)")  # "10\xa0€" keeps its own
 _NUMBER = "data-number"  # of an item in its numbered list
 _LONG_BLANK = re.compile(r"[ \t\r\n]{50,}")
+_LOOSE_MARKER = re.compile(r"^((?:> )+\[!\w+\])\n(?:> )*>[ \t]*\n(?=(?:> )+[^\W_])", re.M)  # words follow
 _BLANKS = re.compile(r" {2,}")
 _BACKTICKS = re.compile(r"`+")
 _PIPE = re.compile(r"(?<!\\)\|")
@@ -39,14 +44,15 @@ def _names(text: str) -> frozenset[str]:
 
 # What the converter below knows what to do with; of other elements only the text comes in.
 _TAGS = _names(
-    "a article b blockquote br caption code dd del details div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 "
-    "hr i iframe img kbd li ol p pre q s samp section strong sub summary sup table tbody td tfoot th thead "
-    "tr ul video"
+    "a article aside b blockquote br caption code dd del details div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 "
+    "hr i iframe img kbd li ol p pre q s samp section span strong sub summary sup table tbody td tfoot th "
+    "thead tr ul video"
 )
 _ATTRIBUTES = {
+    "*": {"class", "id", "data-for"},
     "a": {"href", "title"},
     "iframe": {"src", "title"},
-    "img": {"src", "alt", "title"},
+    "img": {"src", "alt", "title", "data-original-src", "data-src", "data-lazy-src", "data-original"},
     "ol": {"start"},
     "td": {"colspan", "rowspan"},
     "video": {"src", "title"},
@@ -73,13 +79,14 @@ def html_to_markdown(html: str) -> str:
     try:
         # In an element of its own, because bare text that looks like an address draws a warning.
         soup = BeautifulSoup(f"<div>{tidy}</div>", "html.parser")
+        speak_out(soup)
         _keep_linear(soup)
         for table in soup.find_all("table"):
             _repeat_spanning_cells(table)
         text = str(_Converter().convert_soup(soup))
     except RecursionError as error:
         raise UnreadableHtml(_("body: the HTML is nested too deeply.")) from error
-    return text.strip()
+    return _LOOSE_MARKER.sub(r"\1\n", text.strip())
 
 
 def _keep_linear(soup: BeautifulSoup) -> None:
@@ -137,7 +144,8 @@ class _Converter(_Base):  # type: ignore[misc]
 
     def escape(self, text: str, parent_tags: set[str]) -> str:
         text = _BLANKS.sub(" ", _LOOSE_NBSP.sub(" ", text))
-        return _EMPHASIS.sub(r"\\\g<0>", _TAG_LIKE.sub(r"\\\g<0>", text))
+        # Two stars on either side were meant as Markdown by whoever typed them into HTML.
+        return _EMPHASIS.sub(lambda mark: mark[1] or f"\\{mark[0]}", _TAG_LIKE.sub(r"\\\g<0>", text))
 
     def convert_a(self, el: Any, text: str, parent_tags: set[str]) -> str:
         href = str(el.get("href") or "").strip()

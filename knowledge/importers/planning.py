@@ -8,7 +8,7 @@ before; an article that editors took offline stays offline.
 Refuses to decide: whether the database agrees (slugs, constraints) and when to write.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
@@ -29,6 +29,8 @@ class Content:
     category_id: int | None
     status: str
     audience: str
+    labels: list[str]
+    source_url: str
 
 
 @dataclass(frozen=True)
@@ -47,25 +49,44 @@ class Stored:
                 category_id=article.category_id,
                 status=article.status,
                 audience=article.audience,
+                labels=list(article.labels),
+                source_url=article.source_url,
             ),
             article.published_at,
         )
 
 
 def plan_content(
-    entry: Entry, stored: Stored | None, *, language: str, category_id: int | None, publish: bool
+    entry: Entry,
+    stored: Stored | None,
+    *,
+    language: str,
+    category_id: int | None,
+    publish: bool,
+    twin_group: str = "",
 ) -> Content:
-    """The article as it should be after the import; equal to `stored.content` where nothing changes."""
+    """The article as it should be after the import; equal to `stored.content` where nothing changes.
+
+    `twin_group` is for an article that is in no translation group yet.
+    """
     old = stored.content if stored else None
     return Content(
         title=entry.title,
         body=entry.body,
         language=language,
-        translation_group=entry.translation_key or (old.translation_group if old else ""),
+        translation_group=entry.translation_key or (old.translation_group if old else "") or twin_group,
         category_id=category_id,
         status=_status(entry, stored, publish),
         audience=_audience(entry, old),
+        labels=list(entry.labels) if entry.labels is not None else (old.labels if old else []),
+        source_url=entry.source_url or (old.source_url if old else ""),
     )
+
+
+def changed_fields(content: Content, old: Content) -> tuple[str, ...]:
+    """The names of the fields that differ."""
+    now, before = asdict(content), asdict(old)
+    return tuple(name for name in now if now[name] != before[name])
 
 
 def is_kept_from_readers(entry: Entry, content: Content) -> bool:
@@ -78,7 +99,9 @@ def is_online_against_source(entry: Entry, content: Content) -> bool:
 
 
 def _status(entry: Entry, stored: Stored | None, publish: bool) -> str:
-    wanted = Status.PUBLISHED if publish and not entry.is_draft else Status.DRAFT
+    wanted: str = Status.PUBLISHED if publish and not entry.is_draft else Status.DRAFT
+    if entry.stamp is not None and entry.is_draft:
+        wanted = entry.stamp.status  # archived or in review, as it was
     if stored is None:
         return wanted
     never_online = stored.content.status == Status.DRAFT and stored.published_at is None

@@ -40,7 +40,11 @@ class SlugBook:
     def is_free(self, language: str, slug: str) -> bool:
         return (language, slug) not in self._taken
 
-    def claim(self, language: str, title: str) -> str:
+    def claim(self, language: str, title: str, *, wanted: str = "") -> str:
+        """`wanted` is taken where it is free."""
+        if wanted and self.is_free(language, wanted):
+            self._taken.add((language, wanted))
+            return wanted
         base = slug_for(title, fallback=self._fallback)
         slug = base
         number = self._next.get((language, base), 2)

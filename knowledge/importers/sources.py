@@ -18,7 +18,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from knowledge.importers import jsonl, markdown, zendesk
+from knowledge.importers import intercom, jsonl, markdown, records, zendesk
 from knowledge.importers.entries import Entry, Problem
 from knowledge.models import Article, Language
 
@@ -45,8 +45,11 @@ _PEEK_BYTES: Final = 64 * 1024
 
 class ImportFormat(StrEnum):
     JSONL = "jsonl"
-    MARKDOWN = "markdown"
+    MARKDOWN = "markdown"  # and MDX and HTML: a folder of pages
     ZENDESK = "zendesk"
+    INTERCOM = "intercom"
+    CSV = "csv"
+    JSON = "json"
 
 
 class UnusablePath(Exception):
@@ -61,32 +64,45 @@ class Source:
     read: Callable[[], Iterator[Entry | Problem]]
 
 
-def open_source(path: Path, *, format: ImportFormat | None = None) -> Source:
-    """Raises `UnusablePath`."""
+def open_source(path: Path, *, format: ImportFormat | None = None, name: str | None = None) -> Source:
+    """`name` is for a path whose own says nothing, such as that of an upload. Raises `UnusablePath`."""
     try:
         if not path.exists():
             raise UnusablePath(_("%(path)s does not exist. %(accepted)s") % _named(path))
-        return _open(path, format or _detect(path))
+        return _open(path, format or _detect(path), name)
     except OSError as error:
         reason = _("%(path)s cannot be read: %(why)s.")
         raise UnusablePath(reason % {"path": path, "why": error.strerror or error}) from error
 
 
-def _open(path: Path, format: ImportFormat) -> Source:
+def _open(path: Path, format: ImportFormat, given: str | None) -> Source:
     match format:
         case ImportFormat.JSONL:
             file = path / _JSONL_IN_FOLDER if path.is_dir() else path
             if not file.is_file():
                 raise UnusablePath(_("%(path)s holds no articles.jsonl. %(accepted)s") % _named(path))
             _refuse_utf16(file)
-            source = Source(format, _name(file), jsonl.count(file), lambda: jsonl.read(file))
+            source = Source(format, _short(given or _name(file)), jsonl.count(file), lambda: jsonl.read(file))
         case ImportFormat.MARKDOWN:
             files = markdown.files(path)
-            source = Source(format, _name(path), len(files), lambda: markdown.read(path))
+            source = Source(format, _short(given or _name(path)), len(files), lambda: markdown.read(path))
         case ImportFormat.ZENDESK:
             export = zendesk.survey(path)
-            name = export.host or _name(path)
+            name = export.host or given or _name(path)
             source = Source(format, _short(name), export.articles, lambda: zendesk.read(export))
+        case ImportFormat.INTERCOM:
+            pages = intercom.survey(path, _json_files(path))
+            name = pages.host or given or _name(path)
+            source = Source(format, _short(name), pages.articles, lambda: intercom.read(pages))
+        case ImportFormat.CSV:
+            table = _only_csv(path)
+            total = records.count_csv(table) if records.has_article(records.csv_columns(table)) else 0
+            source = Source(format, _short(given or _name(table)), total, lambda: records.read_csv(table))
+        case ImportFormat.JSON:
+            listed = _json_files(path)
+            source = Source(
+                format, _short(given or _name(path)), len(listed), lambda: records.read_json(listed, path)
+            )
     if not source.total:
         raise UnusablePath(_("%(path)s holds no articles. %(accepted)s") % _named(path))
     return source
@@ -105,8 +121,12 @@ def _detect_folder(path: Path) -> ImportFormat | None:
         found.append(ImportFormat.MARKDOWN)
     if zendesk.is_zendesk(path):
         found.append(ImportFormat.ZENDESK)
+    elif (kind := _kind_of_json(_json_files(path))) is not None:
+        found.append(kind)
     if (path / _JSONL_IN_FOLDER).is_file():
         found.append(ImportFormat.JSONL)
+    if any(records.has_article(records.csv_columns(file)) for file in path.glob("*.csv")):
+        found.append(ImportFormat.CSV)
     if len(found) > 1:
         reason = _("%(path)s holds articles in several formats (%(found)s). Choose one with --format.")
         raise UnusablePath(reason % {"path": path, "found": ", ".join(found)})
@@ -122,11 +142,41 @@ def _detect_file(path: Path) -> ImportFormat | None:
             return ImportFormat.JSONL
         if zendesk.is_zendesk(path):
             return ImportFormat.ZENDESK
+        if (kind := _kind_of_json([path])) is not None:
+            return kind
+    if start and path.suffix.lower() == ".csv" and records.has_article(records.csv_columns(path)):
+        return ImportFormat.CSV
     if start and path.suffix.lower() in (".jsonl", ".ndjson"):
         return ImportFormat.JSONL
     if start and (start.startswith(b"---") or path.suffix.lower() in markdown.SUFFIXES):
         return ImportFormat.MARKDOWN
     return None
+
+
+def _json_files(path: Path) -> list[Path]:
+    return sorted(path.rglob("*.json")) if path.is_dir() else [path]
+
+
+def _kind_of_json(files: list[Path]) -> ImportFormat | None:
+    for file in files:
+        data = records.load_json(file, file.name)
+        if isinstance(data, Problem):
+            continue
+        if intercom.is_intercom(data):
+            return ImportFormat.INTERCOM
+        if records.json_records(data):
+            return ImportFormat.JSON
+    return None
+
+
+def _only_csv(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    tables = [file for file in sorted(path.glob("*.csv")) if records.has_article(records.csv_columns(file))]
+    if len(tables) != 1:
+        reason = _("%(path)s holds %(count)d CSV files with articles. Choose one of them.")
+        raise UnusablePath(reason % {"path": path, "count": len(tables)})
+    return tables[0]
 
 
 def _is_json_lines(path: Path) -> bool:
@@ -162,7 +212,7 @@ def _short(name: str) -> str:
 
 def _named(path: Path) -> dict[str, object]:
     accepted = _(
-        "Accepted: a JSON Lines file with id, title and body, a folder of Markdown files with front matter, "
-        "or Zendesk Help Center JSON (a file or a folder)."
+        "Accepted: a JSON Lines file with id, title and body, a folder of Markdown, MDX or HTML files, Zendesk or "
+        "Intercom JSON (a file or a folder), JSON files with title and text, or a CSV file with such columns."
     )
     return {"path": path, "accepted": accepted}

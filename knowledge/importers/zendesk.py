@@ -7,8 +7,8 @@ missing from the export is said.
 
 Memory stays at one page: the files are read twice, first for the names and then for the articles.
 
-Refuses to decide: where links to other articles lead; they stay, and `knowledge.links` resolves them. Labels,
-votes and authors have no place here and are left behind.
+Refuses to decide: where links to other articles lead; they stay, and `knowledge.links` resolves them. Votes
+and authors have no place here and are left behind.
 """
 
 import html
@@ -118,6 +118,8 @@ def _read_article(article: Mapping[str, Any], place: Place, export: Export) -> E
             "translation_key": f"zendesk-{number}" if number else "",
             "audience": _audience(article, export),
             "draft": article.get("draft"),
+            "labels": article.get("label_names"),
+            "url": article.get("html_url"),
         }
         return read_entry(raw, place=place)
     except BadEntry as error:

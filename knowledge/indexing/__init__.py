@@ -25,7 +25,7 @@ from knowledge.indexing.drift import (
 )
 from knowledge.indexing.planning import Plan, PlannedPassage, plan_article
 from knowledge.indexing.sweeping import Sweeper, sync_stale, warm_up
-from knowledge.indexing.syncing import SyncReport, forget_passages, sync_article, sync_stale_here
+from knowledge.indexing.syncing import SyncReport, forget_passages, sync_article, sync_stale_here, sync_told
 from knowledge.sweepers import bell_held
 
 __all__ = [
@@ -50,5 +50,6 @@ __all__ = [
     "sync_article",
     "sync_stale",
     "sync_stale_here",
+    "sync_told",
     "warm_up",
 ]

@@ -20,7 +20,7 @@ from knowledge.indexing.drift import repair_index
 from knowledge.indexing.syncing import Progress, SyncReport, sync_stale_here
 from knowledge.models import Article, Language, Passage
 from knowledge.outbox import is_claimed, try_again
-from knowledge.retrieval import retrieve
+from knowledge.retrieval import begin_word_indexes, retrieve
 from knowledge.vectors import VectorStoreUnavailable, get_store
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ _POLITE_SECONDS = 0.05  # between two goes at it
 _BUILD_SECONDS = 1.0  # in one go at the next generation: an edit of the live one waits for it
 _LONGEST_PAUSE_SECONDS = 5.0  # after failures; whatever has ended one is found by then
 _FOLLOW_POLL_SECONDS = 0.2
+_INDEX_START_SECONDS = 10.0  # one to three on idle cores
 _FOLLOW_PATIENCE_SECONDS = 30.0  # without progress, the other process is not trusted any longer
 _IDS_IN_A_QUERY = 1000
 
@@ -96,11 +97,28 @@ def _is_in_hand(recipe: str) -> bool:
 
 
 def warm_up() -> None:
-    """Loads what the first question would otherwise wait for. Raises what the parts raise."""
-    generations.embedder_of(generations.in_service())
-    get_store().collections()
-    for language in Language.values:
-        retrieve("warm up", language=language)
+    """Loads what the first question would otherwise wait for. Raises what the parts raise, when all have been tried."""
+    begin_word_indexes()
+    try:
+        generations.embedder_of(generations.in_service())
+        _reach_index()
+    finally:
+        for language in Language.values:
+            retrieve("warm up", language=language)
+
+
+def _reach_index() -> None:
+    """Its server may have been started together with this process."""
+    deadline = time.monotonic() + _INDEX_START_SECONDS
+    while True:
+        try:
+            get_store().collections()
+        except VectorStoreUnavailable as error:
+            if not error.connection_lost or time.monotonic() > deadline:
+                raise
+            time.sleep(_FOLLOW_POLL_SECONDS)
+        else:
+            return
 
 
 class Sweeper(threading.Thread):

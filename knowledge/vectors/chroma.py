@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from knowledge.background import Background
 from knowledge.vectors.names import CollectionGone, ServerAddress, VectorStoreUnavailable
 
 _CONNECT_SECONDS = 1.0
@@ -33,7 +34,11 @@ _CORRUPT = {11, 26}  # malformed, and no database at all
 # Busy, locked, out of memory, read-only, disk full, cannot be opened: nothing that a new set of files would mend.
 _NO_DAMAGE = {5, 6, 7, 8, 13, 14}
 
+_LOAD_SECONDS = 2.0  # for which a question waits; on idle cores it takes one
+
 _loading = threading.Lock()
+_load: Background[None] | None = None
+_load_guard = threading.Lock()
 
 
 @dataclass
@@ -129,6 +134,18 @@ def load() -> None:
     with _loading:
         import chromadb.api.fastapi
         import chromadb.api.models.Collection  # noqa: F401
+
+
+def load_soon() -> None:
+    """The same for somebody who waits. Raises VectorStoreUnavailable where it has been going on for long."""
+    global _load
+    with _load_guard:
+        if _load is None:
+            _load = Background("chromadb", load)
+    try:
+        _load.within(_LOAD_SECONDS)
+    except TimeoutError:
+        raise VectorStoreUnavailable("Chroma's client is still being loaded.") from None
 
 
 def link_to_server(address: ServerAddress) -> Link:

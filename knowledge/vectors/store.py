@@ -72,7 +72,7 @@ class VectorStore:
         Where that failed, the next callers are refused at once, until a trial has succeeded. Of a server that
         trial runs by itself, so that no question waits for it either.
         """
-        chroma.load()
+        chroma.load_soon()
         is_remote = self._is_remote()
         attempt = self._breaker.attempt()
         if attempt is None:

@@ -54,6 +54,12 @@ def main() -> int:
     parser.add_argument("--operations", type=int, default=500, help="of each of them, in all (load)")
     parser.add_argument("--faults", default="", help="how their names begin, separated by commas (load)")
     parser.add_argument(
+        "--patience",
+        type=float,
+        default=1.0,
+        help="times the limits where a new process loads the model, on cores with other work (load)",
+    )
+    parser.add_argument(
         "--server",
         default=os.environ.get("TEST_DATABASE_URL", ""),
         help="PostgreSQL; without it, no run needs one",
@@ -161,8 +167,7 @@ def _kill_cells(name: str, report: Report) -> Sequence[object]:
 
 def _load(options: argparse.Namespace, folder: Path, resources: ExitStack) -> int:
     os.environ["DATA_DIR"] = str(folder)
-    values = {f"API_RATE_{scope}": "off" for scope in ("QUESTIONS", "SEARCH", "FEEDBACK", "TICKETS")}
-    values["STATIC_MANIFEST"] = "0"
+    values = {"ABUSE_PROTECTION": "0", "STATIC_MANIFEST": "0"}
     if options.shape == Shape.PARTS:
         values["DATABASE_URL"] = resources.enter_context(_database(options.server))
     stack = Stack(Shape(options.shape), folder, values)
@@ -188,7 +193,7 @@ def _load(options: argparse.Namespace, folder: Path, resources: ExitStack) -> in
     resources.callback(stack.stop)
     stack.start()
     rows: list[Row] = []
-    load = Load(stack, threads=options.threads, seed=options.seed)
+    load = Load(stack, threads=options.threads, seed=options.seed, patience=options.patience)
     load.warm_up()
     _say(options, _HEAD, ["---"] * len(_HEAD))
     for fault in faults:

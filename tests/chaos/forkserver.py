@@ -46,11 +46,11 @@ class Life:
 
 class ForkServer:
     def __init__(self, data_dir: Path, **values: str) -> None:
-        rates = {f"API_RATE_{scope}": "off" for scope in ("QUESTIONS", "SEARCH", "FEEDBACK", "TICKETS")}
+        fixed = {"EMAIL_URL": "file://", "STATIC_MANIFEST": "0", "ABUSE_PROTECTION": "0"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
             cwd=ROOT,
-            env=environment(data_dir, **{"EMAIL_URL": "file://", "STATIC_MANIFEST": "0", **rates, **values}),
+            env=environment(data_dir, **(fixed | values)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -22,7 +22,6 @@ from tests.chaos.steps import Reply, is_converged, judge, open_ticket, reply_of,
 
 LIMIT_SECONDS = 10.0  # by when every request has ended
 CONVERGE_SECONDS = 15.0
-_MODEL_PATIENCE = 4.0  # 5 to 9 s on idle cores, which are shared here by all that runs
 _GIVEN_UP_SECONDS = 90.0
 _HANG_SECONDS = 40.0
 _WARM_SECONDS = 240.0
@@ -45,7 +44,7 @@ class Row:
     """One fault, and what came of it."""
 
     fault: str
-    patience: float = 1.0  # times the limits: where a new process has to load the model
+    patience: float = 1.0  # times the limits
     operations: int = 0
     requests: Counter[str] = field(default_factory=Counter)  # by how they ended
     quoting: int = 0  # questions that were answered from articles
@@ -84,8 +83,10 @@ class HttpApi:
 
 
 class Load:
-    def __init__(self, stack: Stack, *, threads: int, seed: int) -> None:
+    def __init__(self, stack: Stack, *, threads: int, seed: int, patience: float = 1.0) -> None:
+        """`patience`: times the limits, for faults after which a new process has to be complete."""
         self._stack = stack
+        self._patience = patience
         self._threads = threads
         self._seed = seed
         self._ledger = Ledger()
@@ -104,7 +105,7 @@ class Load:
     def meet(self, fault: Fault, *, operations: int) -> Row:
         """`operations` by each of the threads; more while the fault lasts."""
         self._phase += 1
-        self._row = row = Row(fault.name, _MODEL_PATIENCE if fault.is_of_a_model else 1.0)
+        self._row = row = Row(fault.name, self._patience if fault.is_of_a_model else 1.0)
         before = self._ledger.acknowledged
         over = threading.Event()
         people = [

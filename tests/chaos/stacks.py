@@ -141,7 +141,7 @@ class Fault:
     seconds: float  # that it lasts
     happens: Callable[[Stack], contextlib.AbstractContextManager[None]]
     is_of_the_web: bool = False  # requests may be cut off or refused; otherwise none may
-    is_of_a_model: bool = False  # a new process has to load the model first, which takes what the cores allow
+    is_of_a_model: bool = False  # a new process has to load the model, which takes what the cores allow
 
 
 @contextmanager

@@ -31,7 +31,7 @@ class Kind(StrEnum):
     SEND_MAIL = "send mail"
     LOSE = "lose"  # the index forgets half and keeps what belongs nowhere
     SCRAMBLE = "scramble"  # the index keeps every id with another vector
-    LET_LEASES_END = "let leases end"  # as ten seconds would
+    LET_LEASES_END = "let leases end"  # as five seconds would
     LET_TIME_PASS = "let time pass"
     CHECK = "check"
     SNAPSHOT = "snapshot"

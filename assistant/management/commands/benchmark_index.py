@@ -38,7 +38,7 @@ Times what the index promises. Writes articles and deletes the index: use a DATA
                     process, a `serve` that runs on the same DATA_DIR, or a worker behind CELERY_BROKER_URL.
 --rebuild           makes the index anew from the vectors in the database
 --deletions N       removes the folder of the index N times while questions are asked over HTTP (--site), and
-                    counts those that fail or end otherwise than before. Needs API_RATE_QUESTIONS=off over there.
+                    counts those that fail or end otherwise than before. Needs ABUSE_PROTECTION=0 over there.
 """
 
 

@@ -7,7 +7,9 @@ from typing import Any, get_args
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from assistant.evaluation import Articles, Outcome, evaluate
+from assistant.evaluation import Articles, Outcome, Report, evaluate
+from assistant.quality.records import store_run
+from assistant.quality.report import as_html
 from knowledge.labelled import BadQuestionFile, read_questions
 from knowledge.models import Language
 
@@ -16,7 +18,7 @@ class Command(BaseCommand):
     help = (
         "Runs labelled questions (JSONL: id, question, language, article_ids, history) through the assistant "
         "and reports retrieval, coverage, risk and calibration at article level. Gold articles are matched by "
-        "external id. Changes nothing; stores no question. Questions marked doubtful are left out."
+        "external id. Stores nothing without --store. Questions marked doubtful are left out."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -34,6 +36,18 @@ class Command(BaseCommand):
             help="Which may answer: those in the question's own language, in the other one, or all (all).",
         )
         parser.add_argument("--json", action="store_true", help="Print the figures as JSON.")
+        parser.add_argument(
+            "--report",
+            type=Path,
+            metavar="FILE",
+            help="Also write the figures as one HTML file that needs nothing else: risk and coverage, reliability, "
+            "retrieval by language and category.",
+        )
+        parser.add_argument(
+            "--store",
+            action="store_true",
+            help="Also keep the run, each question with its outcome, for the quality page in the admin.",
+        )
         parser.add_argument(
             "--signals-out",
             type=Path,
@@ -66,10 +80,30 @@ class Command(BaseCommand):
                 for outcome in report.outcomes:
                     file.write(json.dumps(_signals_row(outcome, options["questions"])) + "\n")
         figures = report.figures()
+        name = "/".join(options["questions"].resolve().parts[-2:])
+        if options["report"]:
+            self._write_report(options["report"], report, name, options)
+        if options["store"]:
+            store_run(
+                report.outcomes,
+                name=name,
+                articles=options["articles"],
+                hide_gold=options["hide_gold"],
+                figures=figures,
+            )
         if options["json"]:
             self.stdout.write(json.dumps(figures, indent=2))
         else:
             self._print(figures)
+
+    def _write_report(self, path: Path, report: Report, name: str, options: dict[str, Any]) -> None:
+        try:
+            path.write_text(
+                as_html(report, name=name, articles=options["articles"], is_gold_hidden=options["hide_gold"]),
+                encoding="utf-8",
+            )
+        except OSError as error:
+            raise CommandError(f"{path}: cannot be written ({error.strerror}).") from error
 
     def _print(self, figures: dict[str, Any]) -> None:
         groups = {"all": figures, **figures["by_language"]}

@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-import tempfile
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from helpcenter.backup import BackupError, Manifest, create
+from helpcenter.backup import BackupError, Manifest, create, unfinished
 
 _HELP = """\
 Write one archive of this site: all rows of the database (articles, their vectors, questions, answers, tickets,
@@ -48,22 +47,17 @@ class Command(BaseCommand):
         # Made beside its final place and renamed when complete: a file of that name is a whole backup.
         folder = settings.DATA_DIR if to_stdout else target.parent
         try:
-            descriptor, name = tempfile.mkstemp(dir=folder, prefix=".backup-")  # mode 0600
-            unfinished = Path(name)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    manifest = create(file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                size = unfinished.stat().st_size
+            with unfinished.file(folder, unfinished.BACKUP) as (path, file):
+                manifest = create(file)
+                file.flush()
+                os.fsync(file.fileno())
+                size = path.stat().st_size
                 if to_stdout:
-                    with unfinished.open("rb") as whole:
+                    with path.open("rb") as whole:
                         shutil.copyfileobj(whole, sys.stdout.buffer)
                         sys.stdout.buffer.flush()
                 else:
-                    unfinished.rename(target)
-            finally:
-                unfinished.unlink(missing_ok=True)
+                    path.rename(target)
         except BackupError as error:
             raise CommandError(str(error)) from error
         except OSError as error:

@@ -13,6 +13,7 @@ from django.utils import translation
 from assistant.management.commands.ask import print_question
 from assistant.models import Channel
 from assistant.services import ask_question
+from knowledge.site import SiteSettings
 
 CONTENT = settings.BASE_DIR / "knowledge" / "demo"
 PASSWORD = "havelrad-demo"  # noqa: S105  (printed on screen; the demo has a database of its own)
@@ -37,6 +38,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0)
         self._make_logins()
+        self._let_itself_embed_the_widget(options["port"])
         call_command("import_articles", str(CONTENT), publish=True, source="demo")
         for number, (language, text) in enumerate(SAMPLE_QUESTIONS, start=1):
             with translation.override(language):
@@ -54,10 +56,19 @@ class Command(BaseCommand):
         self.stdout.write(
             f"\nLogins for the admin: admin, editor, support. For customers: customer. Password: {PASSWORD}\n"
         )
+        if settings.WIDGET_DEMO:
+            self.stdout.write(
+                f"The widget on another page: http://localhost:{options['port']}/widget/demo/\n"
+            )
         self.stdout.flush()
         # Not called in here: this process holds the model and the index folder, and serving needs neither.
         serve = ["manage.py", "serve", "--host", options["host"], "--port", str(options["port"])]
         os.execv(sys.executable, [sys.executable, *serve])  # noqa: S606
+
+    def _let_itself_embed_the_widget(self, port: int) -> None:
+        """For /widget/demo/. What an administrator has set since stays."""
+        hosts = "\n".join(f"http://{host}:{port}" for host in ("localhost", "127.0.0.1"))
+        SiteSettings.objects.get_or_create(pk=1, defaults={"widget_hosts": hosts})
 
     def _make_logins(self) -> None:
         for name, is_staff, is_superuser, group in (

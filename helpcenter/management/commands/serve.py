@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
 from helpcenter.serving import Options, ServeError, run
+from helpcenter.static_files import collect_static
 from knowledge.vectors import reset_store
 
 _HELP = """\
@@ -59,7 +59,7 @@ class Command(BaseCommand):
             raise CommandError(_("The database is not up to date; run `manage.py migrate` first."))
         connection.close()
         reset_store()  # a command that calls this one may have the folder open
-        call_command("collectstatic", interactive=False, verbosity=0)
+        collect_static(settings.DATA_DIR / "static.sha256")
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda _number, _frame: stopped.set())

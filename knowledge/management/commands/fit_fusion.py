@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from knowledge.embeddings import (
+    Embedder,
     EmbedderUnavailable,
-    SentenceTransformerEmbeddings,
     current_recipe,
     get_embedder,
 )
@@ -113,7 +113,7 @@ def _shown(mix: Mix, figures: Measured) -> str:
     )
 
 
-def _articles(folder: Path, embedder: SentenceTransformerEmbeddings) -> dict[str, IndexedArticles]:
+def _articles(folder: Path, embedder: Embedder) -> dict[str, IndexedArticles]:
     """The set's articles by language. Raises UnusablePath where it has none in any."""
     found: dict[str, IndexedArticles] = {}
     problem: UnusablePath | None = None
@@ -131,7 +131,7 @@ def _pools(
     folder: Path,
     file: str,
     articles: dict[str, IndexedArticles],
-    embedder: SentenceTransformerEmbeddings,
+    embedder: Embedder,
     *,
     other_language: bool,
 ) -> list[LabelledPool]:

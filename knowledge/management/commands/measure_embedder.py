@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from knowledge.embeddings import EmbedderUnavailable, SentenceTransformerEmbeddings, load_embedder
+from knowledge.embeddings import Embedder, EmbedderUnavailable, load_embedder
 from knowledge.fusion import default_weights
 from knowledge.german.pairs import BadPairsFile, read_pairs
 from knowledge.importers import UnusablePath
@@ -79,9 +79,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{name:24} {shown}")
 
 
-def _figures(
-    embedder: SentenceTransformerEmbeddings, loaded: float, options: dict[str, Any]
-) -> dict[str, dict[str, float]]:
+def _figures(embedder: Embedder, loaded: float, options: dict[str, Any]) -> dict[str, dict[str, float]]:
     match options["kind"]:
         case "questions":
             return _questions(embedder, options)
@@ -94,9 +92,7 @@ def _figures(
             return _speed(embedder, loaded)
 
 
-def _questions(
-    embedder: SentenceTransformerEmbeddings, options: dict[str, Any]
-) -> dict[str, dict[str, float]]:
+def _questions(embedder: Embedder, options: dict[str, Any]) -> dict[str, dict[str, float]]:
     language = options["language"]
     articles = index_articles(
         options["articles"], language=options["articles_language"] or language, embedder=embedder
@@ -112,9 +108,7 @@ def _questions(
     }
 
 
-def _pairs(
-    embedder: SentenceTransformerEmbeddings, options: dict[str, Any]
-) -> Iterator[tuple[str, dict[str, float]]]:
+def _pairs(embedder: Embedder, options: dict[str, Any]) -> Iterator[tuple[str, dict[str, float]]]:
     for source in options["sources"]:
         pairs = read_pairs(options["pairs"], only={source})
         yield (
@@ -125,7 +119,7 @@ def _pairs(
         )
 
 
-def _speed(embedder: SentenceTransformerEmbeddings, loaded: float) -> dict[str, dict[str, float]]:
+def _speed(embedder: Embedder, loaded: float) -> dict[str, dict[str, float]]:
     figures = {"loading": {"seconds": loaded}}
     for language, question in (
         ("en", "How do I get my money back if I cancel before the month is over?"),

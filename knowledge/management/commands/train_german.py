@@ -49,7 +49,9 @@ class Command(BaseCommand):
             )
         except (BadPairsFile, AnotherBuild) as error:
             raise CommandError(str(error)) from error
-        write_bilingual_model(options["out"], half.tokenizer, half.table, half.adapters)
+        write_bilingual_model(
+            options["out"], half.tokenizer, half.table, half.weights, half.layers, half.adapters
+        )
         for file in (options["out"] / name for name in BILINGUAL_FILES):
             digest = hashlib.sha256(file.read_bytes()).hexdigest()
             self.stdout.write(f"{file.name}: {file.stat().st_size / 1e6:.1f} MB, SHA-256 {digest}")

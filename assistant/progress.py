@@ -1,0 +1,177 @@
+"""Questions that are decided while their page is open already, and what is told to whoever waits.
+
+Promise: the question is stored before; the work goes on when nobody listens any more; its outcome is the row's, so a
+reload, another tab or another process finds the same one. A listener holds its thread for `STREAM_SECONDS` at most,
+and no more than `_LISTENERS` of them hold one at a time.
+
+The stage is what really happens: told from memory within the process, and noted in the row where the work takes long
+enough for somebody elsewhere to look. Work that its process did not survive is taken over by the next listener, and
+by `assistant.interrupted` where none comes.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from django.db import connection
+from django.utils import timezone
+
+from assistant.models import Question, QuestionStatus, Stage
+from assistant.services import settle_question
+
+log = logging.getLogger(__name__)
+
+STREAM_SECONDS = 10.0  # that a listener may hold a thread
+RETRY_MS = 700  # after which one that found no thread asks again
+_WORKERS = 3  # questions decided at the same time, beside the requests
+_WAITING = 50  # from here on the request that asks decides by itself, which slows down who asks too much
+_LISTENERS = 4
+_NOTED_AFTER_SECONDS = 0.3
+_POLL_SECONDS = 0.25  # of the row, for work of another process
+_BEAT_SECONDS = 2.0  # an empty line shows whether anybody listens still
+# Without a sign of life for so long, the work on a question is taken over.
+_TAKEN_OVER_AFTER = timedelta(seconds=3)
+_NOTED_WORK_LASTS = timedelta(seconds=30)
+
+
+class Kind(StrEnum):
+    WAITING = "waiting"  # stored, and not its turn yet
+    STAGE = "stage"
+    SETTLED = "settled"
+    SLOW = "slow"  # the listener's time is over, the work goes on
+    BEAT = "beat"
+    BUSY = "busy"  # too many listen; ask again
+
+
+@dataclass(frozen=True)
+class Event:
+    kind: Kind
+    stage: str = ""  # Stage
+
+
+@dataclass
+class _Job:
+    submitted: float = field(default_factory=time.monotonic)
+    stage: str = ""
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+_jobs: dict[int, _Job] = {}
+_jobs_lock = threading.Lock()
+_executor: ThreadPoolExecutor | None = None
+_listening = threading.BoundedSemaphore(_LISTENERS)
+
+
+def begin(question: Question) -> None:
+    """Has the question decided in the background. Safe to repeat: one job a question and process."""
+    global _executor
+    with _jobs_lock:
+        if question.pk in _jobs:
+            return
+        is_crowded = len(_jobs) >= _WAITING
+        if not is_crowded:
+            _executor = _executor or ThreadPoolExecutor(_WORKERS, thread_name_prefix="answering")
+            job = _jobs[question.pk] = _Job()
+            _executor.submit(_work, question.pk, job)
+    if is_crowded:
+        settle_question(question=question)
+
+
+def follow(question: Question, *, seconds: float = STREAM_SECONDS) -> Generator[Event]:
+    """What happens to the question, ending with SETTLED, SLOW or BUSY."""
+    if not _listening.acquire(blocking=False):
+        yield Event(Kind.SETTLED) if _is_settled(question) else Event(Kind.BUSY)
+        return
+    try:
+        yield from _followed(question, time.monotonic() + seconds)
+    finally:
+        _listening.release()
+
+
+def stage_of(question: Question) -> str:
+    """Of a question that is under way; empty where it waits."""
+    job = _jobs.get(question.pk)
+    return job.stage if job is not None else question.stage
+
+
+def _followed(question: Question, deadline: float) -> Generator[Event]:
+    told: Event | None = None
+    has_taken_over = False  # once: what failed at once would fail again
+    beat_at = time.monotonic() + _BEAT_SECONDS
+    while True:
+        job = _jobs.get(question.pk)
+        if job is None and _is_settled(question):
+            yield Event(Kind.SETTLED)
+            return
+        if job is None and not has_taken_over and _is_abandoned(question):
+            has_taken_over = True
+            begin(question)
+            continue
+        stage = stage_of(question)
+        event = Event(Kind.STAGE, stage) if stage else Event(Kind.WAITING)
+        if event != told:
+            told = event
+            yield event
+        now = time.monotonic()
+        if now >= deadline:
+            yield Event(Kind.SLOW)
+            return
+        if now >= beat_at:
+            beat_at = now + _BEAT_SECONDS
+            yield Event(Kind.BEAT)
+        if job is not None:
+            _wait_for(job, stage, min(_POLL_SECONDS, deadline - now))
+        else:
+            time.sleep(_POLL_SECONDS)
+
+
+def _wait_for(job: _Job, stage: str, seconds: float) -> None:
+    """Until it is done or at another stage, or the time is over."""
+    until = time.monotonic() + seconds
+    while job.stage == stage and not job.done.wait(0.02) and time.monotonic() < until:
+        pass
+
+
+def _is_settled(question: Question) -> bool:
+    question.refresh_from_db(fields=["status", "stage", "stage_at"])
+    _let_connection_go()
+    return question.status != QuestionStatus.RECEIVED
+
+
+def _is_abandoned(question: Question) -> bool:
+    now = timezone.now()
+    if question.stage_at is not None:
+        return question.stage_at < now - _NOTED_WORK_LASTS
+    return question.created_at < now - _TAKEN_OVER_AFTER
+
+
+def _work(question_id: int, job: _Job) -> None:
+    def on_stage(stage: Stage) -> None:
+        job.stage = stage
+        if time.monotonic() - job.submitted >= _NOTED_AFTER_SECONDS:
+            Question.objects.filter(pk=question_id, status=QuestionStatus.RECEIVED).update(
+                stage=stage, stage_at=timezone.now()
+            )
+
+    try:
+        question = Question.objects.select_related("conversation", "user").get(pk=question_id)
+        settle_question(question=question, on_stage=on_stage)
+    except Exception:
+        # Nobody is there to raise it to. The question is stored, and a sweep settles it.
+        log.exception("question %d could not be decided", question_id)
+    finally:
+        connection.close()
+        with _jobs_lock:
+            _jobs.pop(question_id, None)
+        job.done.set()
+
+
+def _let_connection_go() -> None:
+    """Nobody keeps a connection while they wait."""
+    if not connection.in_atomic_block:
+        connection.close()

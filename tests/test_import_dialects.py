@@ -1,0 +1,227 @@
+"""What only another system understands becomes plain Markdown, and code stays code."""
+
+import time
+
+import pytest
+
+from knowledge.importers.dialects import to_plain_markdown
+from knowledge.markdown import render_markdown
+
+MKDOCS = """Before.
+
+!!! warning "Mind the port"
+    Open **port 80**.
+
+    ``` bash
+    !!! note
+    docker compose up
+    ```
+
+??? info
+    Folded.
+
+=== "Linux"
+
+    Use `apt`.
+
+    !!! tip
+        Nested.
+
+=== "Windows"
+
+    Use the installer.
+
+After."""
+
+
+def _plain(body: str, **options: bool) -> str:
+    return to_plain_markdown(body, **options).text
+
+
+def test_notes_and_tabs_of_mkdocs_become_callouts_and_labels():
+    text = _plain(MKDOCS)
+    assert "> [!WARNING]\n> **Mind the port**\n>\n> Open **port 80**." in text
+    assert "> ``` bash\n> !!! note\n> docker compose up\n> ```" in text
+    assert "> [!NOTE]\n> Folded." in text
+    assert (
+        "**Linux**\n\nUse `apt`.\n\n> [!TIP]\n> Nested.\n\n**Windows**\n\nUse the installer.\n\nAfter."
+        in text
+    )
+    html = render_markdown(text)
+    assert html.count('class="callout') == 3
+    assert "!!!" not in html.replace("!!! note", "", 1)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (":::note\nText.\n:::", "> [!NOTE]\n> Text."),
+        (":::caution[Wichtig]\nText.\n:::", "> [!CAUTION]\n> **Wichtig**\n>\n> Text."),
+        ("::: tip My title\nText.\n:::", "> [!TIP]\n> **My title**\n>\n> Text."),
+        ("1. Do:\n\n   :::note\n   Text.\n   :::", "1. Do:\n\n   > [!NOTE]\n   > Text."),
+        (":::danger\n- a\n:::\nEnd.", "> [!CAUTION]\n>\n> - a\n\nEnd."),
+        ("::::note\n:::tip\nInner.\n:::\n::::", "> [!NOTE]\n>\n> > [!TIP]\n> > Inner."),
+        (":::note\nNever closed.", "> [!NOTE]\n> Never closed."),
+    ],
+)
+def test_directives_become_callouts(source, expected):
+    assert _plain(source) == expected
+
+
+LIQUID = """{% comment %}Gone{% endcomment %}Open the [vault]({{site.baseurl}}/article/vault/){:target="_blank"}.
+
+{% callout success %}Well **done**.{% endcallout %}
+
+Use {% icon fa-plus %} **Add**.
+
+{% capture mobile %}
+### On the phone
+
+   {% callout warning %}
+   Mind.
+   {% endcallout %}
+{% endcapture %}
+<ul class="nav nav-tabs"><li><a data-target="#m">Mobile</a></li></ul>
+<div class="tab-pane" id="m">
+{{ mobile | markdownify }}
+</div>
+
+{% image vault/open.png The open vault %}
+
+{% highlight bash %}
+echo {{ x }}
+{% endhighlight %}
+
+|**A**|first|
+|**B**|second|
+
+{% include widget.html %}"""
+
+
+def test_template_tags_of_jekyll_become_what_they_show():
+    converted = to_plain_markdown(LIQUID)
+    text = converted.text
+    assert "Open the [vault](/article/vault/)." in text
+    assert "> [!TIP]\n> Well **done**." in text
+    assert "Use **Add**." in text
+    assert "### On the phone\n\n   > [!WARNING]\n   > Mind." in text
+    assert "![The open vault](vault/open.png)" in text
+    assert "```bash\necho {{ x }}\n```" in text
+    assert "|  |  |\n| --- | --- |\n|**A**|first|" in text
+    assert not any(rubbish in text for rubbish in ("{%", "nav-tabs", "tab-pane", "Gone", "capture"))
+    assert converted.notes == ("the template tag “include widget.html” was left out.",)
+
+
+MDX = """import Tabs from "@theme/Tabs";
+import {
+  Card,
+} from "@astrojs/starlight/components";
+import shot from "./img/shot.webp";
+
+export const version = "1";
+
+Start. {/* a comment */}
+
+## Plans <Badge text="new" variant="tip" size="small" />
+
+<Tabs groupId="os">
+  <TabItem label="Linux" default>
+
+    Run this:
+
+    ```sh
+    import x from "y";
+    echo {a}
+    ```
+
+  </TabItem>
+  <TabItem label="Mac">
+    Open it.
+  </TabItem>
+</Tabs>
+
+<Aside type="caution" title="Mind">Careful.</Aside>
+
+<NavCardGrid>
+  <NavCard
+    to="/en/plans"
+    title="Plans"
+    description="What they cost."
+  />
+</NavCardGrid>
+
+<CtaButton href="/go">Go now</CtaButton>
+
+<Image src={shot} alt="A shot" />
+
+Water{" "}freezes at {temperature} degrees. <Unknown prop={{ a: 1 }} />
+
+<Steps>
+1. One
+
+   <Screenshot name="s/one" caption="The first" />
+2. Two
+</Steps>"""
+
+
+def test_components_of_mdx_become_what_they_show():
+    converted = to_plain_markdown(MDX, is_mdx=True)
+    text = converted.text
+    assert text.startswith("Start.")
+    assert "## Plans (new)" in text
+    assert '**Linux**\n\nRun this:\n\n```sh\nimport x from "y";\necho {a}\n```' in text
+    assert "**Mac**\n\nOpen it." in text
+    assert "> [!CAUTION]\n> **Mind**\n>\n> Careful." in text
+    assert "- [Plans](/en/plans): What they cost." in text
+    assert "[Go now](/go)" in text
+    assert "![A shot](./img/shot.webp)" in text
+    assert "Water freezes at  degrees." in text
+    assert "1. One\n\n   ![The first](s/one)\n2. Two" in text
+    assert "export" not in text
+    assert converted.notes == (
+        "the component “Unknown” was left out.",
+        "the expression “{temperature}” was left out.",
+    )
+
+
+def test_footnotes_become_numbers():
+    text = _plain("A bug[^later], another[^first] and again[^later]:\n\n[^first]: One.\n[^later]: Two.")
+    assert text == "A bug (1), another (2) and again (1):\n\n(2) One.\n(1) Two."
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Plain *text*, `{% code %}` and `:::note`.",
+        "```\n!!! note\n    x\n{{ y }}\n```\n",
+        "~~~~mdx\n:::note\n```\n<Tabs>\n~~~~",
+        "| a | b |\n| --- | --- |\n| 1 | 2 |\n",
+        "A | B and {braces} and a < b",
+        "Line one  \nline two\n\n\n\nfar below",
+    ],
+)
+def test_what_is_plain_comes_back_unchanged(body):
+    assert _plain(body) == body
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "{% callout ",
+        "<Tabs ",
+        "!!! note\n    ",
+        ":::note\n",
+        "{{ ",
+        "`",
+        "[^a]",
+        "| a ",
+        "<div ",
+        "{",
+        '=== "a"\n    ',
+    ],
+)
+def test_a_hostile_text_takes_no_more_than_linear_time(piece):
+    started = time.monotonic()
+    for is_mdx in (False, True):
+        to_plain_markdown(piece * (60_000 // len(piece)), is_mdx=is_mdx)
+    assert time.monotonic() - started < 10

@@ -1,0 +1,98 @@
+"""The models that come with the project are read without sentence-transformers, and give the same vectors."""
+
+import shutil
+from typing import Any
+
+import numpy as np
+import pytest
+
+from knowledge import embeddings
+from knowledge.embeddings import EmbedderUnavailable, english_folder, load_embedder
+from knowledge.embeddings.minilm import MiniLMEncoder
+from knowledge.embeddings.sentence_transformer import SentenceTransformerEncoder
+from tests.processes import start_python
+
+OPTIONS: dict[str, Any] = {"device": "cpu", "threads": 0, "max_tokens": 256}
+TEXTS = [
+    "How do I pause my subscription?",
+    "Wie pausiere ich mein Abo?",
+    "Kündigung",
+    "",
+    "ok",
+    "Größe: 12,50 € – „Straße“ (Kund*innen) naïve 日本語 🙂 a\x00b\u00ad",
+    "The battery has to be charged before the first ride. " * 60,  # longer than the model reads
+    "Der Akku muss vor der ersten Fahrt geladen werden, sagt die Anleitung. " * 60,
+]
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """By name of the model: read here, and by sentence-transformers from the same files."""
+    english, german = english_folder(), embeddings._BILINGUAL_FOLDER
+    library = SentenceTransformerEncoder
+    return {
+        "minilm": (MiniLMEncoder(english, None, **OPTIONS), library(str(english), local=True, **OPTIONS)),
+        "minilm-de-en": (
+            MiniLMEncoder(english, german, **OPTIONS),
+            library(str(german), local=True, has_own_modules=True, **OPTIONS),
+        ),
+    }
+
+
+@pytest.mark.parametrize("language", ["en", "de", None])
+@pytest.mark.parametrize("name", ["minilm", "minilm-de-en"])
+def test_vectors_are_those_of_sentence_transformers(pairs, name, language):
+    own, library = pairs[name]
+    wanted = library.encode(TEXTS, is_question=False, language=language)
+    found = own.encode(TEXTS, is_question=False, language=language)
+    assert found.dtype == np.float32
+    assert np.abs(found - wanted).max() < 1e-6
+    one_by_one = np.stack([own.encode([text], is_question=True, language=language)[0] for text in TEXTS])
+    assert np.abs(one_by_one - wanted).max() < 1e-6
+    assert (own.dimension, own.max_tokens) == (library.dimension, library.max_tokens)
+
+
+@pytest.mark.parametrize("name", ["minilm", "minilm-de-en"])
+def test_tokens_are_counted_as_the_model_reads_them(pairs, name):
+    own, library = pairs[name]
+    for text in TEXTS:
+        for language in ("en", "de"):
+            assert own.count_tokens(text, language=language) == library.count_tokens(text, language=language)
+
+
+def test_more_texts_than_fit_into_one_call_keep_their_order(pairs):
+    own, _library = pairs["minilm-de-en"]
+    texts = [f"Part {number} of the manual. " * (number % 7 + 1) for number in range(70)]
+    together = own.encode(texts, is_question=False, language="en")
+    apart = np.stack([own.encode([text], is_question=False, language="en")[0] for text in texts])
+    assert np.abs(together - apart).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "complaint"),
+    [
+        ("config.json", '"gelu"', '"relu"', "no model of the kind"),
+        ("tokenizer.json", '"version"', '"revision"', "holds no tokenizer"),
+    ],
+)
+def test_files_of_another_kind_are_refused(tmp_path, monkeypatch, file, old, new, complaint):
+    copy = tmp_path / "model"
+    shutil.copytree(english_folder(), copy)
+    monkeypatch.setattr(embeddings, "english_folder", lambda: copy)
+    changed = copy / file
+    changed.write_text(changed.read_text().replace(old, new))
+    with pytest.raises(EmbedderUnavailable, match=f"EMBEDDING_MODEL='minilm'.*{complaint}"):
+        load_embedder("minilm")
+
+
+def test_a_process_embeds_without_importing_what_takes_seconds(tmp_path):
+    code = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "helpcenter.settings"
+import django; django.setup()
+from knowledge.embeddings import get_embedder
+get_embedder().encode_question("Wie pausiere ich mein Abo?", language="de")
+print(sorted({"torch", "sentence_transformers", "transformers", "sklearn"} & set(sys.modules)))
+"""
+    out, err = start_python(tmp_path, code).communicate(timeout=300)
+    assert out.strip() == "['torch']", err
