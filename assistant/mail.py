@@ -6,6 +6,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from assistant.models import Mail
+from assistant.queue_figures import reply_time
 from knowledge import site
 
 
@@ -18,6 +19,7 @@ def compose(mail: Mail) -> EmailMessage:
             "ticket": ticket,
             "message": message,
             "site_name": here.display_name,
+            "reply_time": reply_time() if message is None else None,
             "status_url": settings.SITE_URL + ticket.get_absolute_url(),
         }
         subject = " ".join(render_to_string(f"mail/{template}_subject.txt", values).split())

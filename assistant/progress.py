@@ -101,13 +101,15 @@ def stage_of(question: Question) -> str:
 
 def _followed(question: Question, deadline: float) -> Generator[Event]:
     told: Event | None = None
+    has_taken_over = False  # once: what failed at once would fail again
     beat_at = time.monotonic() + _BEAT_SECONDS
     while True:
         job = _jobs.get(question.pk)
         if job is None and _is_settled(question):
             yield Event(Kind.SETTLED)
             return
-        if job is None and _is_abandoned(question):
+        if job is None and not has_taken_over and _is_abandoned(question):
+            has_taken_over = True
             begin(question)
             continue
         stage = stage_of(question)

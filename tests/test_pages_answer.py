@@ -97,7 +97,9 @@ def test_what_the_sites_own_calibration_promises_is_told(client, make_article):
 def test_an_answer_can_be_copied_with_its_sources_and_its_link(client, make_article):
     asked = answered(make_article("Pause", "Tap **Pause** & wait.", slug="pause", synced=False))
     html = _page(client, asked)
-    copied = unescape(re.search(r'data-copy="([^"]*)"', html)[1])
+    found = re.search(r'data-copy="([^"]*)"', html)
+    assert found is not None
+    copied = unescape(found[1])
     assert copied == "Tap Pause & wait.\n\n[1] Pause: http://localhost:8000/en/articles/pause/"
     assert f'href="/en/answers/{asked.public_id}/" data-copy-address' in html
 

@@ -249,6 +249,20 @@ def test_work_that_nobody_does_any_more_is_taken_over_by_whoever_looks(client):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_work_that_fails_is_begun_once_and_the_page_says_that_it_takes_long(settings, tmp_path, caplog):
+    asked = store_question(text="Do you sell pineapples?")
+    Question.objects.update(created_at=timezone.now() - timedelta(seconds=10))
+    asked.refresh_from_db()
+    settings.CONFIDENCE_FILE = str(tmp_path / "missing.json")
+    kinds = [event.kind for event in progress.follow(asked, seconds=6)]
+    assert kinds[-1] == progress.Kind.SLOW
+    failures = [record for record in caplog.records if record.name == "assistant.progress"]
+    assert len(failures) == 1
+    assert asked.text not in caplog.text
+    assert Question.objects.get().status == QuestionStatus.RECEIVED
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_listener_leaves_after_its_time_and_the_work_goes_on(monkeypatch):
     """Somebody elsewhere is at it: a fresh stage in the row, and no outcome yet."""
     asked = question(status=QuestionStatus.RECEIVED, stage=Stage.WRITING, stage_at=timezone.now())

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core import mail
 from django.utils import timezone
 
 from assistant.models import MessageAuthor, Ticket, TicketStatus
@@ -73,6 +74,18 @@ def test_the_queue_tells_its_own_figure_wherever_somebody_waits(client, make_art
     assert "innerhalb von 3 Stunden" in text_of(client.get("/de/contact/").content)
     assert english in text_of(client.get(f"/en/answers/{escalated().public_id}/").content)
     assert english in text_of(client.get(_open().get_absolute_url()).content)
+
+
+@pytest.mark.django_db
+def test_the_confirmation_says_so_too_and_leads_to_the_state(client, django_capture_on_commit_callbacks):
+    for _request in range(5):
+        _answered_after(2)
+    form = {"subject": "Rattling", "detail": "Since Monday.", "contact_email": "anna@example.org"}
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post("/de/contact/", form)
+    (confirmation,) = mail.outbox
+    assert "innerhalb von 2 Stunden" in confirmation.body
+    assert Ticket.objects.latest("pk").get_absolute_url() in confirmation.body
 
 
 @pytest.mark.django_db
