@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 
 from django.db import DatabaseError, close_old_connections
 from django.db.models import QuerySet
@@ -103,8 +104,8 @@ def warm_up() -> None:
         generations.embedder_of(generations.in_service())
         _reach_index()
     finally:
-        for language in Language.values:
-            retrieve("warm up", language=language)
+        for language, article_language in product(Language.values, repeat=2):
+            retrieve("warm up", language=language, article_language=article_language)
 
 
 def _reach_index() -> None:
