@@ -12,6 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 # How much of a match it is, 0..1.
 _EXACT, _BEGUN, _INSIDE, _MISSPELT = 1.0, 0.8, 0.5, 0.45
 _SHORTEST_INSIDE: Final = 4  # letters, for parts of compounds
@@ -24,34 +27,38 @@ _SPELLED_OUT: Final = str.maketrans(
 
 @dataclass(frozen=True)
 class Labels:
+    """Articles and passages by row, so that thousands are weighed at once."""
+
     vocabulary: Sequence[str]  # sorted, umlauts spelled out
-    titles: Mapping[str, frozenset[int]]  # word -> article ids
-    headings: Mapping[str, frozenset[int]]  # word -> passage ids
-    article_of: Mapping[int, int]  # of passages with headings
-    article_count: int
+    titles: Mapping[str, NDArray[np.int32]]  # word -> rows of articles
+    headings: Mapping[str, NDArray[np.int32]]  # word -> rows of passages
+    article_ids: NDArray[np.int64]  # by row
+    passage_ids: NDArray[np.int64]  # by row, of passages with headings
+    article_of: NDArray[np.int32]  # row of the article, by row of the passage
 
     @classmethod
     def read(cls, rows: Iterable[tuple[int, int, Sequence[str], Sequence[str]]]) -> "Labels":
         """Of passage ids, article ids, and the folded words of title and headings."""
-        titles: dict[str, set[int]] = {}
-        headings: dict[str, set[int]] = {}
-        article_of: dict[int, int] = {}
-        articles: set[int] = set()
+        titles: dict[str, list[int]] = {}
+        headings: dict[str, list[int]] = {}
+        articles: dict[int, int] = {}  # id -> row
+        passages: list[tuple[int, int]] = []  # id, row of the article
         for passage_id, article_id, title, heading in rows:
             if article_id not in articles:
-                articles.add(article_id)
+                articles[article_id] = len(articles)
                 for word in _spelled_out(title):
-                    titles.setdefault(word, set()).add(article_id)
+                    titles.setdefault(word, []).append(articles[article_id])
             if heading:
-                article_of[passage_id] = article_id
                 for word in _spelled_out(heading):
-                    headings.setdefault(word, set()).add(passage_id)
+                    headings.setdefault(word, []).append(len(passages))
+                passages.append((passage_id, articles[article_id]))
         return cls(
             vocabulary=sorted(titles.keys() | headings.keys()),
-            titles={word: frozenset(ids) for word, ids in titles.items()},
-            headings={word: frozenset(ids) for word, ids in headings.items()},
-            article_of=article_of,
-            article_count=len(articles),
+            titles={word: np.array(places, np.int32) for word, places in titles.items()},
+            headings={word: np.array(places, np.int32) for word, places in headings.items()},
+            article_ids=np.fromiter(articles, np.int64, len(articles)),
+            passage_ids=np.array([passage_id for passage_id, _row in passages], np.int64),
+            article_of=np.array([row for _passage_id, row in passages], np.int32),
         )
 
     def like(self, word: str) -> Iterator[tuple[str, float]]:
@@ -71,7 +78,7 @@ class Labels:
 
     def rarity(self, word: str) -> float:
         """1 for a word of hardly any title, 0.3 for one that all have."""
-        return 1.0 - 0.7 * len(self.titles.get(word, ())) / max(self.article_count, 1)
+        return 1.0 - 0.7 * len(self.titles.get(word, ())) / max(len(self.article_ids), 1)
 
     def _beginning_with(self, beginning: str) -> Iterator[str]:
         place = bisect_left(self.vocabulary, beginning)
@@ -80,8 +87,8 @@ class Labels:
             place += 1
 
 
-def _spelled_out(words: Iterable[str]) -> Iterator[str]:
-    return (word.translate(_SPELLED_OUT) for word in words)
+def _spelled_out(words: Iterable[str]) -> set[str]:
+    return {word.translate(_SPELLED_OUT) for word in words}
 
 
 def one_edit_away(word: str) -> set[str]:

@@ -8,6 +8,9 @@ question: that is retrieval's.
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from knowledge.labels import Labels, one_edit_away
 from knowledge.lexical import LexicalIndex
 from knowledge.models import Article, Passage, Reader
@@ -88,39 +91,47 @@ def _suggestion(article: Article, anchor: str, heading: str, typed: str) -> Sugg
 
 def _ranked(labels: Labels, typed: str, language: str) -> list[tuple[int, int | None]]:
     """Article ids, best first, each with the passage whose heading adds to the title, if one does."""
-    asked = words(typed, language)[-_WORDS:]
+    asked = list(dict.fromkeys(words(typed, language)))[-_WORDS:]
     telling = [word for word in asked if not is_stopword(word, language)] or asked
-    by_title: dict[int, dict[str, float]] = {}  # article -> what each word it meets is worth
-    by_heading: dict[int, dict[str, float]] = {}  # passage -> the same
-    for word in telling:
+    # What each typed word is worth, in a row of its own: to articles by their titles, to passages by their headings.
+    by_title = np.zeros((len(telling), len(labels.article_ids)), np.float32)
+    by_heading = np.zeros((len(telling), len(labels.passage_ids)), np.float32)
+    for row, word in enumerate(telling):
         for known, quality in labels.like(word):
             worth = quality * labels.rarity(known)
-            for article_id in labels.titles.get(known, ()):
-                _keep_best(by_title.setdefault(article_id, {}), word, worth)
-            for passage_id in labels.headings.get(known, ()):
-                _keep_best(by_heading.setdefault(passage_id, {}), word, worth * _HEADING)
-    places: dict[int, int] = {}  # article -> the passage whose heading meets most
-    for passage_id, met in by_heading.items():
-        best = places.setdefault(labels.article_of[passage_id], passage_id)
-        if (sum(met.values()), -passage_id) > (sum(by_heading[best].values()), -best):
-            places[labels.article_of[passage_id]] = passage_id
-    needed = (len(telling) + 1) // 2
-    ranked = []
-    for article_id in by_title.keys() | places.keys():
-        title, place = by_title.get(article_id, {}), places.get(article_id)
-        heading = by_heading[place] if place is not None else {}
-        if len(title.keys() | heading.keys()) >= needed:
-            adds = heading.keys() - title.keys()
-            ranked.append((sum(title.values()) + sum(heading.values()), article_id, place if adds else None))
-    ranked.sort(key=lambda one: (-one[0], one[1]))
-    return [(article_id, passage_id) for _worth, article_id, passage_id in ranked]
+            _keep_best(by_title[row], labels.titles.get(known), worth)
+            _keep_best(by_heading[row], labels.headings.get(known), worth * _HEADING)
+    place = _best_headings(labels, by_heading.sum(axis=0))
+    has_place = place >= 0
+    heading = np.zeros_like(by_title)
+    heading[:, has_place] = by_heading[:, place[has_place]]
+    met = ((by_title > 0) | (heading > 0)).sum(axis=0)
+    adds = ((by_title == 0) & (heading > 0)).any(axis=0)
+    total = (by_title + heading).sum(axis=0)
+    candidates = np.flatnonzero(met >= max(1, (len(telling) + 1) // 2))
+    order = np.lexsort((labels.article_ids[candidates], -total[candidates]))[:_POOL]
+    return [
+        (int(labels.article_ids[row]), int(labels.passage_ids[place[row]]) if adds[row] else None)
+        for row in candidates[order]
+    ]
 
 
-def _keep_best(met: dict[str, float], word: str, worth: float) -> None:
-    met[word] = max(met.get(word, 0.0), worth)
+def _best_headings(labels: Labels, worth: NDArray[np.float32]) -> NDArray[np.int64]:
+    """For each article the row of the passage whose heading is worth most, the first of equals; -1 for none."""
+    rows = np.flatnonzero(worth > 0)
+    rows = rows[np.lexsort((labels.passage_ids[rows], -worth[rows]))]
+    articles, first = np.unique(labels.article_of[rows], return_index=True)
+    place = np.full(len(labels.article_ids), -1, np.int64)
+    place[articles] = rows[first]
+    return place
+
+
+def _keep_best(values: NDArray[np.float32], rows: NDArray[np.int32] | None, worth: float) -> None:
+    if rows is not None:
+        values[rows] = np.maximum(values[rows], np.float32(worth))
 
 
 def _is_known(word: str, index: LexicalIndex, language: str) -> bool:
     if word in index.word_counts or is_stopword(word, language):
         return True
-    return any(term.is_known for term in index.terms(word)) or stem(word, language) in index.word_counts
+    return any(term.stands_there for term in index.terms(word)) or stem(word, language) in index.word_counts

@@ -17,6 +17,8 @@ from django.core.cache import cache
 from django.utils import translation
 from playwright.sync_api import Browser, sync_playwright
 
+from assistant.models import EscalationPhrase
+from assistant.phrases import first_phrases
 from knowledge import bell, generations, retrieval, vectors
 from knowledge.indexing import bell_held, sync_article
 from knowledge.models import Article, Audience, Category, Status
@@ -114,6 +116,22 @@ def pause(make_article: MakeArticle) -> Article:
     return make_article(
         "Pause your subscription",
         "A pause of your subscription costs 9 euros a month and lasts one to three months.",
+    )
+
+
+@pytest.fixture
+def phrases(db: None) -> None:
+    """As the migration seeds them; transactional tests before this one may have emptied the table."""
+    EscalationPhrase.objects.all().delete()
+    EscalationPhrase.objects.bulk_create(
+        EscalationPhrase(
+            matter=one.matter,
+            language=one.language,
+            text=one.text,
+            only_alone=one.only_alone,
+            is_exception=one.is_exception,
+        )
+        for one in first_phrases()
     )
 
 

@@ -22,22 +22,6 @@ DEVELOPMENT_SETS = (
 )
 
 
-@pytest.fixture
-def phrases(db):
-    """As the migration seeds them; transactional tests before this one may have emptied the table."""
-    EscalationPhrase.objects.all().delete()
-    EscalationPhrase.objects.bulk_create(
-        EscalationPhrase(
-            matter=one.matter,
-            language=one.language,
-            text=one.text,
-            only_alone=one.only_alone,
-            is_exception=one.is_exception,
-        )
-        for one in PHRASES
-    )
-
-
 @pytest.mark.parametrize(("matter", "text"), AT_ONCE, ids=lambda value: value[:40])
 def test_a_person_is_needed(matter, text):
     found = find_matter(text, PHRASES)

@@ -121,7 +121,7 @@ def test_3_not_helpful_leads_to_articles_and_then_to_a_person_once(browser, live
     assert watch.problems == []
 
 
-def test_4_a_person_at_once(browser, live_server, pause):
+def test_4_a_person_at_once(browser, live_server, phrases, pause):
     page, watch = open_page(browser, live_server.url, language="de")
     page.goto("/de/")
     ask(page, "Ich möchte mit einem Menschen sprechen")

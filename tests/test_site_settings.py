@@ -12,7 +12,8 @@ from PIL import Image
 
 from assistant.mail import compose
 from assistant.models import Conversation, Mail, Question, Ticket
-from knowledge import opening
+from helpcenter.outage import outage_response
+from knowledge import opening, site
 from knowledge.colours import Scheme, contrast, problem_with, tones
 from knowledge.site import SiteSettings
 from tests.pages import text_of
@@ -257,6 +258,16 @@ def test_du_holds_for_pages_forms_and_mail_but_not_for_the_administration(client
     save(admin, german_address="formal")
     assert "Schreiben Sie unserem Team" in text_of(client.get("/de/").content)
     assert Question.objects.count() == 0
+
+
+def test_the_page_of_an_outage_knows_the_site_without_asking(client, admin, rf, django_assert_num_queries):
+    save(admin, german_address="informal")
+    client.get("/de/")
+    with django_assert_num_queries(0):
+        page = text_of(outage_response(rf.get("/de/")).content)
+    site.end()
+    for expected in ("Havelrad", "030 123 456", "Mo–Fr", "nicht bei dir"):
+        assert expected in page
 
 
 def test_the_api_speaks_to_friends_as_well(client, admin):

@@ -1,7 +1,7 @@
 /* The form of an article: preview beside the text, pictures, links, and a copy of what is typed.
 
    Everything here is convenience. Without it the preview opens in a window of its own and the form saves as ever. */
-(function () {
+document.addEventListener("DOMContentLoaded", function () {
   "use strict";
 
   var bar = document.getElementById("hc-editor");
@@ -176,4 +176,4 @@
     clearTimeout(timer);
     localStorage.removeItem(key);
   });
-})();
+});
