@@ -9,6 +9,7 @@ enough for somebody elsewhere to look. Work that its process did not survive is 
 by `assistant.interrupted` where none comes.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from assistant.models import Question, QuestionStatus, Stage
@@ -154,9 +155,11 @@ def _work(question_id: int, job: _Job) -> None:
     def on_stage(stage: Stage) -> None:
         job.stage = stage
         if time.monotonic() - job.submitted >= _NOTED_AFTER_SECONDS:
-            Question.objects.filter(pk=question_id, status=QuestionStatus.RECEIVED).update(
-                stage=stage, stage_at=timezone.now()
-            )
+            # A note for others, not worth the answer where the database cannot take it.
+            with contextlib.suppress(OperationalError, InterfaceError):
+                Question.objects.filter(pk=question_id, status=QuestionStatus.RECEIVED).update(
+                    stage=stage, stage_at=timezone.now()
+                )
 
     try:
         question = Question.objects.select_related("conversation", "user").get(pk=question_id)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from assistant.models import Question, Ticket
-from assistant.services import store_question
+from assistant.services import ask_question, store_question
 from tests.browsing import open_page
 from tests.databases import locked_by_somebody_else
 
@@ -26,7 +26,7 @@ def _open(browser: Browser, live_server, **options) -> tuple[Page, list[str]]:
 def _waiting(text: str) -> Question:
     """A question of which nobody knows yet: its page is the first to have it decided."""
     asked = store_question(text=text)
-    Question.objects.update(created_at=timezone.now() - timedelta(seconds=10))
+    Question.objects.filter(pk=asked.pk).update(created_at=timezone.now() - timedelta(seconds=10))
     return asked
 
 
@@ -37,6 +37,7 @@ def _ask(page, text):
 
 def test_the_page_says_what_is_being_done_and_the_answer_arrives_in_it(browser: Browser, live_server, pause):
     page, problems = _open(browser, live_server, permissions=["clipboard-read", "clipboard-write"])
+    ask_question(text="Do you sell pineapples?")  # the model is loaded
     asked = _waiting(ASKED)
     with locked_by_somebody_else("assistant_question", mode="SHARE"):
         page.goto(f"/en/conversations/{asked.conversation.public_id}/")
@@ -50,8 +51,14 @@ def test_the_page_says_what_is_being_done_and_the_answer_arrives_in_it(browser: 
     expect(page.locator(".answer")).to_contain_text(ANSWER, timeout=15_000)
     assert page.evaluate("window.wasHereBefore"), "the answer has to come without another page"
     expect(page.locator("[data-announce]")).to_have_text("The answer is here.")
+    page.locator("#ask-text").fill("x" * 1900)
+    expect(page.locator("[data-counter]")).to_contain_text("1900 of 2000")
+    page.locator("#ask-text").fill("And how long does a pause of my subscription last?")
+    page.locator("#ask-text").press("Enter")
+    expect(page.locator("h1")).to_have_text("And how long does a pause of my subscription last?")
+    expect(page.locator(".earlier summary")).to_contain_text(ASKED)
     page.reload()
-    expect(page.locator(".answer")).to_contain_text(ANSWER)
+    expect(page.locator(".earlier summary")).to_contain_text(ASKED)
     assert problems == []
 
 

@@ -3,7 +3,7 @@
   "use strict";
 
   // A form that takes a moment says so, and cannot be sent twice by impatience.
-  for (const form of document.querySelectorAll("form[data-busy]")) {
+  const saysItIsBusy = (form) => {
     form.addEventListener("submit", (event) => {
       const button = event.submitter || form.querySelector("button:not([type=button])");
       const label = button && (button.querySelector("span") || button);
@@ -18,7 +18,7 @@
         }
       }, 0);
     });
-  }
+  };
   // The browser's back button shows the page as it was left: make it usable again.
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
@@ -209,18 +209,18 @@
   }
 
   // Enter sends a question, Shift+Enter begins a new line; while an input method composes, Enter is its own.
-  for (const field of document.querySelectorAll("textarea[data-enter]")) {
+  const sendsByEnter = (field) => {
     field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       field.form.requestSubmit(field.form.querySelector("button[value=ask]") || undefined);
     });
-  }
+  };
 
   // Characters are counted as the server counts them, and shown only near the limit.
-  for (const field of document.querySelectorAll("textarea[data-count]")) {
+  const countsItsText = (field) => {
     const counter = field.parentElement.querySelector("[data-counter]");
-    if (!counter) continue;
+    if (!counter) return;
     const limit = Number(field.dataset.count);
     const update = () => {
       const length = [...field.value.trim()].length;
@@ -230,17 +230,16 @@
     };
     field.addEventListener("input", update);
     update();
-  }
+  };
 
-  if (navigator.clipboard) {
-    for (const button of document.querySelectorAll("[data-copy-link]")) {
-      button.hidden = false;
-      button.addEventListener("click", async () => {
-        await navigator.clipboard.writeText(location.origin + location.pathname);
-        (button.querySelector("span") || button).textContent = button.dataset.copied;
-      });
-    }
-  }
+  const prepare = (part) => {
+    for (const form of part.querySelectorAll("form[data-busy]")) saysItIsBusy(form);
+    for (const field of part.querySelectorAll("textarea[data-enter]")) sendsByEnter(field);
+    for (const field of part.querySelectorAll("textarea[data-count]")) countsItsText(field);
+  };
+  prepare(document);
+  // answer.js puts an answer into the page that has waited for it.
+  document.addEventListener("helpcenter:content", (event) => prepare(event.detail));
 
   const summary = document.querySelector(".error-summary");
   if (summary) summary.focus();
