@@ -9,7 +9,7 @@ PORT ?= 8000
 DEMO_DIR ?= var/demo
 XDIST ?= -n auto --dist loadgroup
 
-.PHONY: demo test test-services check serve lock messages bench bench-index bench-services bench-abuse weigh chaos quality fusion signals fit clean
+.PHONY: demo test test-services check serve lock messages bench bench-index bench-services bench-abuse weigh chaos quality fusion ablation signals fit dictionary clean
 
 $(VENV)/runtime: requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -142,7 +142,6 @@ chaos: $(VENV)/dev  ## kills and faults against real processes; 300 kills, 8 peo
 DATA ?= ../shared/data
 WORK ?= var/quality
 SETS ?= doc2dial covid_faq xquad mtrag emanual
-FUSION ?= --languages de  # the English weights were fitted with the same English vectors and stay
 
 quality: $(VENV)/runtime  ## import every labelled set into a database of its own and evaluate it
 	@mkdir -p $(WORK)
@@ -160,23 +159,26 @@ quality: $(VENV)/runtime  ## import every labelled set into a database of its ow
 	done
 
 fusion: $(VENV)/runtime  ## fit the weights that retrieval ships with; before quality, signals and fit
-	@$(MANAGE) fit_fusion $(addprefix $(DATA)/,$(SETS)) $(FUSION)
+	@$(MANAGE) fit_fusion $(addprefix $(DATA)/,$(SETS)) --work $(WORK)
 
-signals: $(VENV)/runtime  ## the confidence signals of every set that `make quality` has imported
-	@set -e; for set in $(SETS); do \
-	  export DATA_DIR=$(WORK)/$$set; out=$(WORK)/$$set; outside=$(DATA)/out_of_scope/questions.jsonl; \
-	  ask() { $(MANAGE) evaluate --json --articles "$$@" > /dev/null; }; \
-	  ask own $(DATA)/$$set/questions.jsonl --signals-out $$out.signals; \
-	  ask own $(DATA)/$$set/questions.jsonl --hide-gold --signals-out $$out.hidden.signals; \
-	  ask own $$outside --signals-out $$out.outside.signals; \
-	  ask other $$outside --signals-out $$out.across.outside.signals; \
-	  across=$(DATA)/$$set/questions_crosslingual.jsonl; test -f $$across || continue; \
-	  ask other $$across --signals-out $$out.across.signals; \
-	  ask other $$across --hide-gold --signals-out $$out.across.hidden.signals; \
-	done
+ablation: $(VENV)/runtime  ## every signal, baseline and part of the mix on every labelled set; in memory
+	@$(MANAGE) measure_sets $(addprefix $(DATA)/,$(SETS)) --work $(WORK)
+
+# MOST=200 asks at most so many of a kind and language.
+signals: $(VENV)/runtime  ## decide every labelled question, plain, with its gold hidden and off-topic; in memory
+	@$(MANAGE) measure_sets $(addprefix $(DATA)/,$(SETS)) --work $(WORK) \
+	  --outside $(DATA)/out_of_scope/questions.jsonl --signals $(if $(MOST),--most $(MOST))
+
+# Labels of these name few of several acceptable articles.
+INCOMPLETE ?= emanual mtrag
 
 fit: signals  ## fit the shipped confidence model on them
-	@$(MANAGE) fit_confidence $(WORK)/*.signals
+	@$(MANAGE) fit_confidence $(WORK)/*.signals --incomplete $(INCOMPLETE)
+
+PAIRS ?= $(DATA)/parallel_de_en/pairs.tsv.gz
+
+dictionary: $(VENV)/runtime  ## learn the word table by which word search crosses languages
+	@$(MANAGE) build_dictionary $(PAIRS)
 
 clean:
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -5,15 +5,42 @@
 what to do with a ticket.
 """
 
+import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
+from typing import Protocol
 
 from assistant.calibration.store import in_force
 from assistant.confidence import Confidence, SiteCalibration, assess
 from assistant.models import Stage, TicketReason
-from assistant.writers import Draft, WriterUnavailable, get_writer
+from assistant.writers import Draft, WriterUnavailable, get_writer, joined
 from knowledge.models import Language, Reader
-from knowledge.retrieval import Retrieval, RetrievedPassage, retrieve
+from knowledge.retrieval import PASSAGES, Retrieval, RetrievedPassage, retrieve, translation_of
+
+_SHORTEST_PART = 3  # words; what is shorter is no question of its own
+# Two questions in one message: where a sentence ends in a question mark, or where one begins after "and".
+_PARTS = re.compile(
+    r"(?<=\?)\s+|,?\s+(?:und|and)\s+(?=(?:wie|was|wo|wann|warum|wer|welche[rsnm]?|wieso|kann|darf|muss|gibt|how|what|where"
+    r"|when|why|who|which|can|do|does|is|are|may|must|should)\b)",
+    re.IGNORECASE,
+)
+
+
+class Retriever(Protocol):
+    """As `knowledge.retrieval.retrieve`; evaluation in memory brings one of its own."""
+
+    def __call__(
+        self,
+        question: str,
+        *,
+        language: str,
+        article_language: str | None = None,
+        user: Reader = None,
+        history: Sequence[str] = (),
+        excluded_article_ids: Collection[int] = frozenset(),
+        only_article_ids: Collection[int] | None = None,
+    ) -> Retrieval: ...
 
 
 @dataclass(frozen=True)
@@ -46,16 +73,81 @@ def nobody_waits(stage: Stage) -> None:
     pass
 
 
-def decide(inquiry: Inquiry, *, on_stage: Callable[[Stage], None] = nobody_waits) -> Decision:
-    """`on_stage` hears what is being done, for whoever waits; it changes nothing."""
+@dataclass(frozen=True)
+class _Found:
+    retrieval: Retrieval
+    confidence: Confidence
+
+    @property
+    def first_article(self) -> int | None:
+        return self.retrieval.article_ids[0] if self.retrieval.article_ids else None
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """What questions are answered with: a site's retrieval and calibration, or those of an evaluation."""
+
+    retriever: Retriever
+    site: SiteCalibration | None
+
+    def look(self, inquiry: Inquiry, article_language: str) -> _Found:
+        retrieval = self.retriever(
+            inquiry.text,
+            language=inquiry.language,
+            article_language=article_language,
+            user=inquiry.reader,
+            history=inquiry.history,
+            excluded_article_ids=inquiry.excluded_article_ids,
+        )
+        return _Found(retrieval, assess(retrieval, self.site))
+
+
+def decide(
+    inquiry: Inquiry,
+    retriever: Retriever | None = None,
+    *,
+    on_stage: Callable[[Stage], None] = nobody_waits,
+) -> Decision:
+    """With a `retriever` of its own nothing of this site takes part: neither its articles nor its calibration.
+
+    `on_stage` hears what is being done, for whoever waits; it changes nothing.
+    """
     on_stage(Stage.SEARCHING)
-    retrieval, confidence = _best_retrieval(inquiry, in_force())
+    desk = _Desk(retrieve, in_force()) if retriever is None else _Desk(retriever, None)
+    whole = _found(inquiry, desk)
+    parts = _answerable_parts(inquiry, whole, desk)
     on_stage(Stage.CHECKING)
+    if parts or _is_enough(whole):
+        on_stage(Stage.WRITING)
+    return _joined(parts, whole) if parts else _decision(whole)
+
+
+def candidates(inquiry: Inquiry) -> list[Decision]:
+    """What the articles of each language would be quoted with, were the threshold zero; in the order of `decide`.
+
+    A calibration looks at every threshold at once: at each, the first of these that reaches it is the answer.
+    """
+    desk = _Desk(retrieve, None)
+    decisions = []
+    for article_language in _own_first(inquiry):
+        found = _in_own_language(desk.look(inquiry, article_language), inquiry, desk)
+        if found.retrieval.passages:
+            draft = get_writer().write(found.retrieval)
+            reason = TicketReason.UNGROUNDED if draft is None else None
+            decisions.append(Decision(found.retrieval, found.confidence, draft=draft, reason=reason))
+    return decisions
+
+
+def _is_enough(found: _Found) -> bool:
+    return bool(found.retrieval.passages) and found.confidence.is_sufficient
+
+
+def _decision(found: _Found) -> Decision:
+    retrieval, confidence = found.retrieval, found.confidence
     if not retrieval.passages:
         return Decision(retrieval, confidence, reason=TicketReason.NO_PASSAGES)
     if not confidence.is_sufficient:
         return Decision(retrieval, confidence, reason=TicketReason.LOW_CONFIDENCE)
-    on_stage(Stage.WRITING)
     try:
         draft = get_writer().write(retrieval)
     except WriterUnavailable:
@@ -65,61 +157,80 @@ def decide(inquiry: Inquiry, *, on_stage: Callable[[Stage], None] = nobody_waits
     return Decision(retrieval, confidence, draft=draft)
 
 
-def candidates(inquiry: Inquiry) -> list[Decision]:
-    """What the articles of each language would be quoted with, were the threshold zero; in the order of `decide`.
-
-    A calibration looks at every threshold at once: at each, the first of these that reaches it is the answer.
-    """
-    found = []
-    for article_language in _own_first(inquiry):
-        retrieval, confidence = _best_in(article_language, inquiry, None)
-        if retrieval.passages:
-            draft = get_writer().write(retrieval)
-            reason = TicketReason.UNGROUNDED if draft is None else None
-            found.append(Decision(retrieval, confidence, draft=draft, reason=reason))
-    return found
-
-
-def _best_retrieval(inquiry: Inquiry, site: SiteCalibration | None) -> tuple[Retrieval, Confidence]:
+def _found(inquiry: Inquiry, desk: _Desk) -> _Found:
     """The question's own language first; another one only where the own one cannot answer and it can."""
-    best_of_each = []
+    tried: list[_Found] = []
     for article_language in _own_first(inquiry):
-        best = _best_in(article_language, inquiry, site)
-        if best[1].is_sufficient:
-            return best
-        best_of_each.append(best)
-    return next((pair for pair in best_of_each if pair[0].passages), best_of_each[0])
+        found = desk.look(inquiry, article_language)
+        if found.confidence.is_sufficient:
+            return _in_own_language(found, inquiry, desk)
+        tried.append(found)
+    return next((one for one in tried if one.retrieval.passages), tried[0])
 
 
 def _own_first(inquiry: Inquiry) -> list[str]:
     return sorted(inquiry.article_languages, key=lambda code: code != inquiry.language)
 
 
-def _best_in(
-    article_language: str, inquiry: Inquiry, site: SiteCalibration | None
-) -> tuple[Retrieval, Confidence]:
-    tried = [_assessed(wording, article_language, inquiry, site) for wording in _wordings(inquiry)]
-    return max(tried, key=lambda pair: pair[1].score)
+def _in_own_language(found: _Found, inquiry: Inquiry, desk: _Desk) -> _Found:
+    """The same from the article's translation where the site links one: what one says, the other says as well.
 
-
-def _assessed(
-    wording: str, article_language: str, inquiry: Inquiry, site: SiteCalibration | None
-) -> tuple[Retrieval, Confidence]:
-    retrieval = retrieve(
-        wording,
-        language=inquiry.language,
-        article_language=article_language,
-        user=inquiry.reader,
-        excluded_article_ids=inquiry.excluded_article_ids,
-    )
-    return retrieval, assess(retrieval, site)
-
-
-def _wordings(inquiry: Inquiry) -> list[str]:
-    """The question, and where one came before, the question with the previous one in front.
-
-    "And for two?" names nothing to search for, and a new topic must not be dragged back to the old one.
-    No rule on the words tells the two apart; which wording finds something does.
+    The evidence stays that of the article that was found; the passages are chosen in the translation.
     """
-    earlier = [turn.removeprefix("user:").strip() for turn in inquiry.history if turn.startswith("user:")]
-    return [inquiry.text, f"{earlier[-1]} {inquiry.text}"] if earlier else [inquiry.text]
+    is_own = found.retrieval.article_language == inquiry.language
+    if is_own or inquiry.language not in inquiry.article_languages or not found.retrieval.passages:
+        return found
+    translated = translation_of(found.retrieval.article_ids[0], inquiry.language)
+    if translated is None or translated in inquiry.excluded_article_ids:
+        return found
+    retrieval = desk.retriever(
+        inquiry.text,
+        language=inquiry.language,
+        article_language=inquiry.language,
+        user=inquiry.reader,
+        history=inquiry.history,
+        only_article_ids=(translated,),
+    )
+    return _Found(retrieval, found.confidence) if retrieval.passages else found
+
+
+def _answerable_parts(inquiry: Inquiry, whole: _Found, desk: _Desk) -> list[_Found]:
+    """What was found for each question in a message of several, where each can be answered from another article."""
+    texts = [text for text in _PARTS.split(inquiry.text) if len(text.split()) >= _SHORTEST_PART]
+    if len(texts) < 2:
+        return []
+    # A later part may lean on an earlier one as a follow-up does.
+    parts = []
+    history = inquiry.history
+    for text in texts:
+        parts.append(_found(replace(inquiry, text=text, history=history), desk))
+        history = (*history, f"user: {text}")
+    articles = {part.first_article for part in parts}
+    if len(articles) < 2 or not all(part.confidence.is_sufficient for part in parts):
+        return []
+    return parts if whole.first_article in articles or not whole.confidence.is_sufficient else []
+
+
+def _joined(parts: Sequence[_Found], whole: _Found) -> Decision:
+    """One answer from several; as sure as its least sure part."""
+    decisions = [_decision(part) for part in parts]
+    drafts = [one.draft for one in decisions if one.draft is not None]
+    if len(drafts) < len(decisions):
+        return _decision(whole)
+    least_sure = min((part.confidence for part in parts), key=lambda confidence: confidence.score)
+    first = parts[0].retrieval
+    passages: dict[int, RetrievedPassage] = {}
+    for passage in chain.from_iterable(zip_longest(*(part.retrieval.passages for part in parts))):
+        if passage is not None:
+            passages.setdefault(passage.passage_id, passage)
+    merged = replace(
+        first,
+        question=whole.retrieval.question,
+        terms=whole.retrieval.terms,
+        passages=tuple(
+            replace(passage, rank=rank)
+            for rank, passage in enumerate(list(passages.values())[:PASSAGES], start=1)
+        ),
+        article_ids=tuple(dict.fromkeys(key for part in parts for key in part.retrieval.article_ids)),
+    )
+    return Decision(merged, least_sure, draft=joined(drafts))

@@ -7,7 +7,9 @@ nDCG: Järvelin & Kekäläinen 2002. ECE with equally filled bins: Naeini et al.
 """
 
 import math
+import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,11 +18,15 @@ import numpy as np
 
 from assistant.asking import Decision, Inquiry, decide
 from knowledge.labelled import LabelledQuestion, articles_of, with_translations
+from knowledge.measuring import MemoryHelpCenter
 from knowledge.models import Language
+from knowledge.plaintext import plain_text
+from knowledge.text import normalise
 
 Articles = Literal["all", "own", "other"]  # languages, seen from the question
 
 ECE_BINS = 10
+SPAN_F1 = 0.5  # from which on an answer counts as overlapping the labelled spans
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,14 @@ class Outcome:
         draft = self.decision.draft
         return draft is not None and draft.citations[0].passage.article_id in self.gold_article_ids
 
+    @property
+    def is_span_met(self) -> bool | None:
+        """Whether the answer holds a labelled span or overlaps them; None where there is none or no answer."""
+        draft = self.decision.draft
+        if draft is None or not self.question.spans or not self.is_answerable:
+            return None
+        return meets_span(" ".join(citation.quote for citation in draft.citations), self.question.spans)
+
 
 @dataclass
 class Report:
@@ -76,29 +90,31 @@ def evaluate(
     hide_gold: bool = False,
     articles: Articles = "all",
     progress: Callable[[Iterable[LabelledQuestion]], Iterable[LabelledQuestion]] = iter,
+    help_center: MemoryHelpCenter | None = None,
 ) -> Report:
     """Decides every question as an anonymous customer would experience it.
 
     With `hide_gold`, each question's gold articles and their translations are invisible to it: then the right
     thing is to decline. `articles` says which may answer: those in the question's own language, those in the
-    other one, or all as for customers.
+    other one, or all as for customers. With a `help_center` in memory the database takes no part.
     """
     report = Report()
-    known = articles_of(questions)
+    known = articles_of(questions) if help_center is None else help_center.article_ids()
+    retriever = None if help_center is None else help_center.retrieve
     report.unmatched_gold = len({key for one in questions for key in one.gold} - known.keys())
-    if questions:
-        decide(Inquiry(text=questions[0].text, language=questions[0].language))  # loads the model
+    if questions and help_center is None:
+        decide(Inquiry(text=questions[0].text, language=questions[0].language), retriever)  # loads the model
     for question in progress(questions):
         gold = frozenset(pk for key in question.gold for pk in known.get(key, ()))
         inquiry = Inquiry(
             text=question.text,
             language=question.language,
             history=question.history,
-            excluded_article_ids=with_translations(gold) if hide_gold else frozenset(),
+            excluded_article_ids=_hidden(gold, help_center) if hide_gold else frozenset(),
             article_languages=article_languages(question.language, articles),
         )
         started = time.perf_counter()
-        decision = decide(inquiry)
+        decision = decide(inquiry, retriever)
         elapsed_ms = (time.perf_counter() - started) * 1000
         report.outcomes.append(Outcome(question, frozenset() if hide_gold else gold, decision, elapsed_ms))
     return report
@@ -108,6 +124,42 @@ def article_languages(language: str, articles: Articles) -> tuple[str, ...]:
     return tuple(
         code for code in Language.values if articles == "all" or (code == language) == (articles == "own")
     )
+
+
+def signals_row(outcome: Outcome, set_name: str, kind: str = "plain") -> dict[str, Any]:
+    """A line of what `fit_confidence` fits on."""
+    return {
+        "set": set_name,
+        "kind": kind,
+        "id": outcome.question.id,
+        "language": outcome.question.language,
+        "article_language": outcome.decision.retrieval.article_language,
+        "answerable": outcome.is_answerable,
+        "right": outcome.is_top_right,
+        "signals": outcome.decision.confidence.signals,
+    }
+
+
+def _hidden(gold: frozenset[int], help_center: MemoryHelpCenter | None) -> frozenset[int]:
+    return with_translations(gold) if help_center is None else gold
+
+
+def meets_span(answer: str, spans: Sequence[str]) -> bool:
+    """Whether a span stands in the answer, or the answer and all spans share tokens with an F1 of at least one half.
+
+    Compared are folded words, so that markup and line breaks do not matter. F1 as in Rajpurkar et al. 2016.
+    """
+    words = _words(answer)
+    text = f" {' '.join(words)} "
+    if any(found and f" {' '.join(found)} " in text for found in map(_words, spans)):
+        return True
+    wanted = [word for span in spans for word in _words(span)]
+    shared = sum((Counter(words) & Counter(wanted)).values())
+    return bool(shared) and 2 * shared / (len(words) + len(wanted)) >= SPAN_F1
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", normalise(plain_text(text)))
 
 
 def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -130,6 +182,10 @@ def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
             "coverage": _mean(one.is_answered for one in outcomes),
             "risk": _mean(not one.is_citation_right for one in answered),
             "unanswerable_answered": _mean(one.is_answered for one in unanswerable),
+        },
+        "answers": {
+            "span_met": _mean(met for one in answered if (met := one.is_span_met) is not None),
+            "characters": _mean(len(one.decision.draft.text) for one in answered if one.decision.draft),
         },
         "confidence": {
             "auroc": auroc(scores, right),

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Signals:
     coverage: float  # 0..1, share of the question's distinct terms that the first passage holds
     joint: float  # -1..1, cosine times coverage: near in meaning and in words at once
     known: float  # 0..1, share of the question's terms, weighted by rarity, that any article holds
+    names: float  # 0..1, share of the numbers and names in the question that its passages here lack
     margin: float  # >= 0, ranking value of the first passage above that of the best other article
     length: float  # >= 0, natural log of 1 + number of words in the question
 
@@ -45,27 +46,35 @@ def compute_signals(retrieval: Retrieval) -> Signals:
     passages = retrieval.passages
     length = math.log1p(len(retrieval.question.split()))
     if not passages:
-        return Signals(cosine=0.0, bm25=0.0, coverage=0.0, joint=0.0, known=0.0, margin=0.0, length=length)
+        return Signals(**dict.fromkeys(_NAMES, 0.0) | {"length": length})
     first = passages[0]
     own = [passage for passage in passages if passage.article_id == first.article_id]
     cosine = max((passage.cosine for passage in own if passage.cosine is not None), default=0.0)
     bm25 = max((passage.bm25 for passage in own if passage.bm25 is not None), default=0.0)
 
     lexical = retrieval.lexical
-    terms = lexical.terms(retrieval.question)
-    held = sum(lexical.holds(term.term, first.passage_id) for term in terms)
-    coverage = held / len(terms) if terms else 0.0
-    mass = sum(term.weight * term.idf for term in terms)
-    known = sum(term.weight * term.idf for term in terms if term.is_known)
+    terms = [term for term in retrieval.terms if term.is_asked]
+    mass = sum(term.mass for term in terms)
+    coverage = _share(sum(lexical.holds(term, first.passage_id) for term in terms), len(terms))
+    named = [term for term in terms if term.is_name]
+    present = sum(max(lexical.holds(term, passage.passage_id) for passage in own) for term in named)
     return Signals(
         cosine=cosine,
         bm25=math.log1p(max(bm25, 0.0) * _REFERENCE_IDF / lexical.highest_idf),
         coverage=coverage,
         joint=cosine * coverage,
-        known=known / mass if mass > 0 else 0.0,
+        known=_share(sum(term.mass * term.forms[0][1] for term in terms if term.is_known), mass),
+        names=_share(len(named) - present, len(named)),
         margin=first.fused - _runner_up(passages),
         length=length,
     )
+
+
+_NAMES = tuple(field.name for field in fields(Signals))
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else 0.0
 
 
 def _runner_up(passages: Sequence[RetrievedPassage]) -> float:

@@ -81,6 +81,7 @@ def _copy(
         content_hash=hashlib.sha256(text.encode()).hexdigest(),
         vector=(vector / np.linalg.norm(vector)).astype("<f4").tobytes(),
         heading_vector=bytes(original.heading_vector),
+        unit_vectors=bytes(original.unit_vectors),
     )
 
 

@@ -8,20 +8,22 @@ Refuses to decide whether the best passage is good enough (confidence does), who
 filters before), and its own weights: `fit` finds them on labelled questions, and `fusion_defaults.json` keeps
 them with their provenance.
 
-Method: a convex mix of normalised values over the union of both retrievers' candidates, every candidate with
-both signals. It needs one weight and beats reciprocal-rank fusion (Cormack, Clarke & Büttcher 2009) in and
-out of domain (Bruch, Gai & Ingber 2023, "An Analysis of Fusion Functions for Hybrid Retrieval");
-docs/quality-research.md has what it measured here, and what was tried and did not pay.
+Method: a linear mix over the union of both retrievers' candidates, every candidate with all signals, in the manner of
+Bruch, Gai & Ingber 2023 ("An Analysis of Fusion Functions for Hybrid Retrieval"), who find it ahead of reciprocal-rank
+fusion (Cormack, Clarke & Büttcher 2009). Cosines stay on their own scale. BM25 is put in relation to what the
+question's words could give at most, so that a question whose words are nowhere does not listen to them, or, where a
+language fares better with it, to how far both signals spread over the pool. docs/quality-research.md has what each
+part is worth.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -30,10 +32,19 @@ from numpy.typing import NDArray
 DEFAULTS_FILE: Final = Path(__file__).with_name("fusion_defaults.json")
 _ANY: Final = ""  # the key of the mix for a language nobody fitted
 
-_LEXICAL_GRID: Final = tuple(round(0.1 + 0.05 * step, 2) for step in range(23))
-_DISCOUNT_GRID: Final = (0.0, 0.05, 0.1, 0.15, 0.2)
-_SMOOTHING: Final = 3  # steps of the lexical grid to either side
+_LEXICAL_GRID: Final = tuple(round(0.1 + 0.05 * step, 2) for step in range(19))
+_DISCOUNT_GRID: Final = (0.0, 0.05, 0.1, 0.15)
+_UNIT_GRID: Final = (0.0, 0.3, 0.5, 0.65)
+_NEARNESS_GRID: Final = (0.0, 0.1, 0.2)
+_RELATIVE_GRID: Final = (0.0, 0.5, 1.0)
+_SMOOTHING: Final = 2  # steps of the lexical grid to either side
 _OTHER_VOTE: Final = 0.5  # of a corpus in another language than the one fitted
+_SHORTFALL: Final = (
+    2.0  # what falling short of a corpus's best baseline costs, against the same gain elsewhere
+)
+_NO_DEVIATION: Final = 1e-6
+_RANK_CONSTANT: Final = 60  # of reciprocal-rank fusion
+_FIXED_MIX: Final = 0.6  # weight of the cosine in the plain mix of standardised values
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,8 @@ class Candidate:
     bm25: float | None  # >= 0; None: no lexical index for the passage's language
     is_other_language: bool = False  # the passage is not in the question's language
     heading_cosine: float | None = None  # -1..1, of title and heading path alone; None: not embedded
+    unit_cosine: float | None = None  # -1..1, of its nearest sentence, item or row; None: not embedded
+    nearness: float = 0.0  # >= 0, idf mass of the question's neighbours that stand together in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +74,13 @@ class Ranked:
 class Mix:
     """How much each signal counts, for one kind of question."""
 
-    lexical: float  # >= 0, for the pool's highest BM25; a cosine of 1 counts 1
+    lexical: float  # >= 0, for BM25 in relation to what it is divided by; a cosine of 1 counts 1
     heading_discount: float  # >= 0, taken off the headings' cosine before it may stand in for the text's
+    units: float = 0.0  # 0..1, share of the nearest unit in the cosine of the text
+    nearness: float = 0.0  # >= 0, for neighbours of the question that stand together
+    relative: float = (
+        0.0  # 0..1: BM25 is divided by the question's mass (0), by the pool's spread (1), or between
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +105,7 @@ class LabelledPool:
     language: str  # of question and articles
     candidates: tuple[Candidate, ...]
     article_ids: frozenset[int]
+    mass: float | None = None  # > 0, idf mass of the question; None: the pool's best BM25 stands in for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +130,13 @@ def default_weights() -> FusionWeights:
 
 
 def fuse(
-    candidates: Iterable[Candidate], *, language: str, weights: FusionWeights | None = None
+    candidates: Iterable[Candidate],
+    *,
+    language: str,
+    mass: float | None = None,
+    weights: FusionWeights | None = None,
 ) -> list[Ranked]:
-    """Rank the candidates of one question, best first. `language` is the question's.
+    """Rank the candidates of one question, best first. `language` is the question's, `mass` (> 0) its idf mass.
 
     A signal that nobody has is left out, so a site without vectors is ranked by BM25 and the other way round.
     """
@@ -124,7 +147,7 @@ def fuse(
         # Languages are scaled apart, because BM25 values of two indexes have nothing to do with each other.
         group = [candidate for candidate in pool if candidate.is_other_language == is_other]
         if group:
-            values = _values(*_signals(group), weights.mix(language, is_other_language=is_other))
+            values = _values(_signals(group, mass), weights.mix(language, is_other_language=is_other))
             ranked.extend(
                 Ranked(candidate.passage_id, candidate.article_id, float(value))
                 for candidate, value in zip(group, values, strict=True)
@@ -138,45 +161,88 @@ def article_order(ranked: Sequence[Ranked]) -> list[int]:
 
 
 def fit(pools: Sequence[LabelledPool], *, language: str) -> Mix:
-    """The mix for a language: best mean of hit@1 and reciprocal rank over corpora.
-
-    Corpora of other languages take part with half a vote, and the curve over the lexical weight is smoothed:
-    with a handful of corpora the raw optimum of one language belongs to its labels and fails on the corpus
-    left out (docs/quality-research.md).
-    """
-    prepared = _Pools.of([pool for pool in pools if pool.candidates])
-    if not len(prepared.corpora):
-        raise ValueError("a fit needs at least one labelled question with candidates")
-    votes = {pool.corpus: 1.0 if pool.language == language else _OTHER_VOTE for pool in pools}
-    discounts = _DISCOUNT_GRID if np.isfinite(prepared.headings).any() else _DISCOUNT_GRID[1:2]
-    gains = np.array(
-        [
-            [_gain(prepared, votes, Mix(weight, discount)) for weight in _LEXICAL_GRID]
-            for discount in discounts
-        ]
-    )
-    padded = np.pad(gains, ((0, 0), (_SMOOTHING, _SMOOTHING)), mode="edge")
-    smooth = sliding_window_view(padded, 2 * _SMOOTHING + 1, axis=1).mean(axis=-1)
-    rows, columns = np.nonzero(smooth >= smooth.max() - 1e-9)
-    middle = len(rows) // 2  # of the equals
-    return Mix(lexical=_LEXICAL_GRID[columns[middle]], heading_discount=discounts[rows[middle]])
+    """The mix for a language: see `Grid.best`. Raises ValueError without a labelled question that has candidates."""
+    return Grid(pools).best(language)
 
 
 def leave_one_corpus_out(pools: Sequence[LabelledPool]) -> dict[str, tuple[Mix, Measured]]:
     """For each corpus the mix fitted on the others for its language, and what it is worth on this one."""
+    grid = Grid(pools)
     results: dict[str, tuple[Mix, Measured]] = {}
     for corpus in sorted({pool.corpus for pool in pools}):
         own = [pool for pool in pools if pool.corpus == corpus]
-        mix = fit([pool for pool in pools if pool.corpus != corpus], language=own[0].language)
+        mix = grid.best(own[0].language, without=corpus)
         results[corpus] = (mix, measure(own, mix))
     return results
 
 
-def measure(pools: Sequence[LabelledPool], mix: Mix) -> Measured:
+class Grid:
+    """Every mix of the grid on every corpus, measured once."""
+
+    def __init__(self, pools: Sequence[LabelledPool]) -> None:
+        self._language = {pool.corpus: pool.language for pool in pools}
+        kept = [pool for pool in pools if pool.candidates]
+        if not kept:
+            raise ValueError("a fit needs at least one labelled question with candidates")
+        signals = [signal for pool in kept for signal in pool.candidates]
+        has_mass = all(pool.mass for pool in kept)
+        self._axes = (
+            _UNIT_GRID if any(one.unit_cosine is not None for one in signals) else (0.0,),
+            _DISCOUNT_GRID if any(one.heading_cosine is not None for one in signals) else _DISCOUNT_GRID[1:2],
+            _RELATIVE_GRID if has_mass else (0.0,),
+            _NEARNESS_GRID if has_mass and any(one.nearness for one in signals) else (0.0,),
+            _LEXICAL_GRID,
+        )
+        self._gains: dict[str, NDArray[np.float64]] = {}
+        self._floors: dict[str, float] = {}
+        for corpus in sorted(self._language):
+            own = [pool for pool in kept if pool.corpus == corpus]
+            if own:
+                prepared = _Pools.of(own)
+                gains = [_gain(prepared.ranks(self._mix(place))) for place in np.ndindex(*self._shape)]
+                self._gains[corpus] = np.array(gains).reshape(self._shape)
+                self._floors[corpus] = max(_gain(_Pools.of(own).ranks_by(one)) for one in BASELINES.values())
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return tuple(len(axis) for axis in self._axes)
+
+    def _mix(self, place: Sequence[int]) -> Mix:
+        units, discount, relative, nearness, lexical = (
+            axis[index] for axis, index in zip(self._axes, place, strict=True)
+        )
+        return Mix(lexical, discount, units, nearness, relative)
+
+    def best(self, language: str, *, without: str = "") -> Mix:
+        """Best mean over corpora of hit@1 and reciprocal rank, less twice what falls short of the best baseline.
+
+        Corpora of other languages take part with half a vote, `without` takes none, and the curve over the lexical
+        weight is smoothed: with a handful of corpora the raw optimum of one language belongs to its labels and
+        fails on the corpus left out (docs/quality-research.md).
+        """
+        total = np.zeros(self._shape)
+        votes = 0.0
+        for corpus, gains in self._gains.items():
+            if corpus != without:
+                vote = 1.0 if self._language[corpus] == language else _OTHER_VOTE
+                shortfall = np.maximum(0.0, self._floors[corpus] - gains)
+                total += vote * (gains - _SHORTFALL * shortfall)
+                votes += vote
+        if not votes:
+            raise ValueError("a fit needs a corpus that it is not to be tried on")
+        width = ((0, 0),) * (total.ndim - 1) + ((_SMOOTHING, _SMOOTHING),)
+        padded = np.pad(total / votes, width, mode="edge")
+        smooth = sliding_window_view(padded, 2 * _SMOOTHING + 1, axis=-1).mean(axis=-1)
+        equals = np.argwhere(smooth >= smooth.max() - 1e-9)
+        return self._mix(equals[len(equals) // 2].tolist())
+
+
+def measure(pools: Sequence[LabelledPool], mix: Mix | Baseline) -> Measured:
     """What a mix is worth on labelled questions; a right article outside the pool counts as not found."""
     if not pools:
         return Measured(0, 0.0, 0.0, 0.0)
-    ranks = _Pools.of([pool for pool in pools if pool.candidates]).ranks(mix)
+    prepared = _Pools.of([pool for pool in pools if pool.candidates])
+    ranks = prepared.ranks(mix) if isinstance(mix, Mix) else prepared.ranks_by(mix)
     return Measured(
         questions=len(pools),
         hit_at_1=float(np.sum(ranks <= 1)) / len(pools),
@@ -185,26 +251,57 @@ def measure(pools: Sequence[LabelledPool], mix: Mix) -> Measured:
     )
 
 
-_Signals = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+@dataclass(frozen=True)
+class _Signals:
+    """Of many candidates end to end, float64 of shape (candidates,)."""
+
+    cosine: NDArray[np.float64]
+    headings: NDArray[np.float64]  # -inf where there are none
+    units: NDArray[np.float64]  # the cosine itself where there are none
+    bm25: NDArray[np.float64]
+    nearness: NDArray[np.float64]  # divided by the question's mass
+    mass: NDArray[np.float64]  # of the question, > 0; the pool's best BM25 where it is not known
+    spread: NDArray[np.float64]  # of the pool: deviation of BM25 over that of the cosines, > 0
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Signals]) -> _Signals:
+        columns = {
+            field.name: np.concatenate([getattr(part, field.name) for part in parts] or [np.zeros(0)])
+            for field in fields(cls)
+        }
+        return cls(**columns)
+
+    def ordered(self, order: NDArray[np.intp]) -> _Signals:
+        return _Signals(**{field.name: getattr(self, field.name)[order] for field in fields(self)})
 
 
-def _signals(candidates: Sequence[Candidate]) -> _Signals:
-    """Cosines of the texts and of the headings, and BM25 relative to the pool's best, in candidate order."""
+def _signals(candidates: Sequence[Candidate], mass: float | None) -> _Signals:
     cosine = _filled([candidate.cosine for candidate in candidates])
-    heading = [candidate.heading_cosine for candidate in candidates]
-    headings = np.array([-np.inf if value is None else value for value in heading])
+    headings = [candidate.heading_cosine for candidate in candidates]
+    units = [candidate.unit_cosine for candidate in candidates]
     bm25 = _filled([candidate.bm25 for candidate in candidates])
-    highest = float(bm25.max(initial=0.0))
-    return cosine, headings, bm25 / highest if highest > 0 else bm25
+    mass = mass or float(bm25.max(initial=0.0)) or 1.0
+    deviation = float(cosine.std())
+    spread = float(bm25.std()) / deviation if deviation > _NO_DEVIATION else 0.0
+    return _Signals(
+        cosine=cosine,
+        headings=np.array([-np.inf if value is None else value for value in headings]),
+        units=np.array([own if value is None else value for value, own in zip(units, cosine, strict=True)]),
+        bm25=bm25,
+        nearness=np.array([candidate.nearness for candidate in candidates]) / mass,
+        mass=np.full(len(candidates), mass),
+        spread=np.full(len(candidates), spread if spread > _NO_DEVIATION else mass),
+    )
 
 
-def _values(
-    cosine: NDArray[np.float64], headings: NDArray[np.float64], lexical: NDArray[np.float64], mix: Mix
-) -> NDArray[np.float64]:
+def _values(signals: _Signals, mix: Mix) -> NDArray[np.float64]:
+    text = (1 - mix.units) * signals.cosine + mix.units * signals.units
     # A question often is its heading in other words, and the text below dilutes that. The better of the two
     # counts.
-    semantic = np.maximum(cosine, headings - mix.heading_discount)
-    return semantic + mix.lexical * lexical
+    semantic = np.maximum(text, signals.headings - mix.heading_discount)
+    lexical = signals.bm25 / (signals.mass ** (1 - mix.relative) * signals.spread**mix.relative)
+    values: NDArray[np.float64] = semantic + mix.lexical * lexical + mix.nearness * signals.nearness
+    return values
 
 
 def _filled(values: Sequence[float | None]) -> NDArray[np.float64]:
@@ -213,18 +310,43 @@ def _filled(values: Sequence[float | None]) -> NDArray[np.float64]:
     return np.array([worst if value is None else value for value in values], dtype=np.float64)
 
 
+Baseline: TypeAlias = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+
+
+def _reciprocal_ranks(cosine: NDArray[np.float64], bm25: NDArray[np.float64]) -> NDArray[np.float64]:
+    total = np.zeros(len(cosine))
+    for signal in (cosine, bm25):
+        places = np.argsort(np.argsort(-signal, kind="stable"), kind="stable")
+        total += np.where((signal is cosine) | (signal > 0), 1.0 / (_RANK_CONSTANT + 1 + places), 0.0)
+    return total
+
+
+def _fixed_mix(cosine: NDArray[np.float64], bm25: NDArray[np.float64]) -> NDArray[np.float64]:
+    def standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray((values - values.mean()) / (values.std() or 1.0))
+
+    return _FIXED_MIX * standardised(cosine) + (1 - _FIXED_MIX) * standardised(bm25)
+
+
+# What the mix has to beat, from the cosines of passages and BM25 of one question each: (candidates,) -> values.
+BASELINES: Final[Mapping[str, Baseline]] = {
+    "dense": lambda cosine, _bm25: cosine,
+    "BM25": lambda _cosine, bm25: bm25,
+    "RRF": _reciprocal_ranks,
+    "0.6 mix": _fixed_mix,
+}
+
+
 @dataclass(frozen=True)
 class _Pools:
     """Many pools end to end, so that a mix is tried on all of them at once; sorted by pool and article."""
 
-    cosine: NDArray[np.float64]  # (candidates,), as are the next two
-    headings: NDArray[np.float64]
-    lexical: NDArray[np.float64]
+    signals: _Signals
+    candidates: NDArray[np.int64]  # (pools,) where each pool's candidates begin
     articles: NDArray[np.int64]  # (articles,) where each article's candidates begin
     pool_of: NDArray[np.int64]  # (articles,)
     is_right: NDArray[np.bool_]  # (articles,)
     starts: NDArray[np.int64]  # (pools,) where each pool's articles begin
-    corpora: tuple[str, ...]  # (pools,)
 
     @classmethod
     def of(cls, pools: Sequence[LabelledPool]) -> Self:
@@ -233,36 +355,44 @@ class _Pools:
         articles: list[int] = []
         pool_of: list[int] = []
         is_right: list[bool] = []
+        begins: list[int] = []
         seen = 0
         for number, pool in enumerate(pools):
             of_each = np.array([candidate.article_id for candidate in pool.candidates])
             order = np.argsort(of_each, kind="stable")
-            cosine, headings, lexical = _signals(pool.candidates)
-            parts.append((cosine[order], headings[order], lexical[order]))
+            parts.append(_signals(pool.candidates, pool.mass).ordered(order))
             ids, begin = np.unique(of_each[order], return_index=True)
             articles.extend((seen + begin).tolist())
             pool_of.extend([number] * len(ids))
             is_right.extend(article_id in pool.article_ids for article_id in ids.tolist())
+            begins.append(seen)
             seen += len(order)
-        cosine, headings, lexical = (
-            np.concatenate([part[signal] for part in parts] or [np.zeros(0)]) for signal in range(3)
-        )
+        of_pool = np.array(pool_of, dtype=np.int64)
         return cls(
-            cosine,
-            headings,
-            lexical,
-            np.array(articles, dtype=np.int64),
-            of_pool := np.array(pool_of, dtype=np.int64),
-            np.array(is_right, dtype=bool),
-            np.searchsorted(of_pool, np.arange(len(pools))),
-            tuple(pool.corpus for pool in pools),
+            signals=_Signals.joined(parts),
+            candidates=np.array(begins, dtype=np.int64),
+            articles=np.array(articles, dtype=np.int64),
+            pool_of=of_pool,
+            is_right=np.array(is_right, dtype=bool),
+            starts=np.searchsorted(of_pool, np.arange(len(pools))),
         )
 
     def ranks(self, mix: Mix) -> NDArray[np.float64]:
         """(pools,), 1-based places of the first right article; infinite when none is in the pool."""
-        if not self.corpora:
+        return self._places(_values(self.signals, mix)) if len(self.starts) else np.zeros(0)
+
+    def ranks_by(self, baseline: Baseline) -> NDArray[np.float64]:
+        if not len(self.starts):
             return np.zeros(0)
-        best = np.maximum.reduceat(_values(self.cosine, self.headings, self.lexical, mix), self.articles)
+        ends = [*self.candidates[1:].tolist(), len(self.signals.cosine)]
+        parts = [
+            baseline(self.signals.cosine[start:end], self.signals.bm25[start:end])
+            for start, end in zip(self.candidates.tolist(), ends, strict=True)
+        ]
+        return self._places(np.concatenate(parts))
+
+    def _places(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        best = np.maximum.reduceat(values, self.articles)
         right = np.maximum.reduceat(np.where(self.is_right, best, -np.inf), self.starts)
         # Equal values count against the mix: an order that ids decide is no merit.
         is_before = ~self.is_right & (best >= right[self.pool_of])
@@ -270,11 +400,5 @@ class _Pools:
         return np.where(np.isfinite(right), ranks, np.inf)
 
 
-def _gain(prepared: _Pools, votes: Mapping[str, float], mix: Mix) -> float:
-    ranks = prepared.ranks(mix)
-    gains = ((ranks <= 1) + 1.0 / ranks) / 2
-    corpora = np.array(prepared.corpora)
-    mean = {corpus: float(gains[corpora == corpus].mean()) for corpus in sorted(set(prepared.corpora))}
-    return sum(votes[corpus] * value for corpus, value in mean.items()) / sum(
-        votes[corpus] for corpus in mean
-    )
+def _gain(ranks: NDArray[np.float64]) -> float:
+    return float(np.mean(((ranks <= 1) + 1.0 / ranks) / 2))

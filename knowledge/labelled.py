@@ -23,6 +23,8 @@ class LabelledQuestion:
     language: str
     gold: frozenset[str]  # keys (see `key_of`) of the articles that answer it; empty: none does
     history: tuple[str, ...] = ()
+    spans: tuple[str, ...] = ()  # of the article's text, where the answer stands
+    is_question: bool = True  # False: a remark in a conversation, which nobody has to answer
     is_incomplete: bool = False  # answered from the right article, and yet something was missing
 
     def as_row(self) -> dict[str, Any]:
@@ -33,6 +35,7 @@ class LabelledQuestion:
             "language": self.language,
             "article_ids": sorted(self.gold),
             "history": list(self.history),
+            **({"spans": list(self.spans)} if self.spans else {}),
             "incomplete": self.is_incomplete,
         }
 
@@ -105,5 +108,7 @@ def _question(row: Any) -> LabelledQuestion:
         language=row["language"],
         gold=frozenset(str(one) for one in gold),
         history=tuple(str(turn) for turn in history),
+        spans=tuple(str(span) for span in row.get("spans") or () if str(span).strip()),
+        is_question=bool(row.get("is_question", True)),
         is_incomplete=bool(row.get("incomplete")),
     )

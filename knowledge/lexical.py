@@ -1,15 +1,18 @@
 """Lexical search: BM25 over the passages of one language, held in memory.
 
 Promise: an index is immutable and a pure function of its rows; `build(rows, previous=old)` equals
-`build(rows)` and only saves the tokenising of rows that did not change. Any passage can be asked for its BM25
-value, also one that another retriever found.
+`build(rows)` and only saves the tokenising of rows that did not change. A question is read once (`terms`), into words
+with the forms that each can be found under: its stem, parts of a compound, a spelling that the articles have, the
+site's synonyms, translations. Any passage can be asked for its BM25 value, also one that another retriever found.
 
 Refuses to decide who may see a passage, how BM25 is mixed with other signals, and whether a value is high
 enough.
 
 Method: BM25, Robertson & Zaragoza 2009, "The Probabilistic Relevance Framework"; title and headings count as
-weighted fields by repetition, as in BM25F (Robertson, Zaragoza & Taylor 2004). The only module that imports
-bm25s.
+weighted fields by repetition, as in BM25F (Robertson, Zaragoza & Taylor 2004). A word counts as its best form
+(translations: Pirkola 1998 with the probabilities of Darwish & Oard 2003). Nearness: pairs of neighbours in the
+question that stand together in the passage (Metzler & Croft 2005, sequential dependence). The only module that
+imports bm25s.
 """
 
 from __future__ import annotations
@@ -17,22 +20,31 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from knowledge.dictionary import is_listed, translations
 from knowledge.labels import Labels
-from knowledge.text import is_stopword, split_compound, stem, words
+from knowledge.synonyms import NO_SYNONYMS, Alternative, Synonyms
+from knowledge.text import is_stopword, names_in, split_compound, stem, words
 
 K1: Final = 0.7  # passages are short and of one length: a repeated word adds little
 B: Final = 0.5
 TITLE_WEIGHT: Final = 2  # times a title word counts
 HEADING_WEIGHT: Final = 1
 PART_WEIGHT: Final = 0.5  # of a whole word, for the parts of a compound in a question
+SYNONYM_WEIGHT: Final = 0.8  # of a word itself, for what the site says means the same
+SHORTEST_MISSPELT: Final = 5  # letters; shorter words have too many neighbours
+LONG_WORD: Final = 8  # letters; from here on two slips are forgiven
+MISSPELT_WEIGHT: Final = (0.9, 0.7)  # of a word found by one slip, by two
+MOST_SPELLINGS: Final = 3
+LONGEST_ENDING: Final = 2  # letters; where a stem has lost more, it meets words of another family
+_APART: Final = np.array([-1, -1], dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +60,31 @@ class LexicalRow:
 
 @dataclass(frozen=True, slots=True)
 class QuestionTerm:
-    """One distinct term of a question."""
+    """One distinct word of a question, and what it can be found under."""
 
-    term: str  # stem, as indexed
+    term: str  # stem, in the question's language
     weight: float  # 0..1 per occurrence summed; compound parts count less than words
-    idf: float  # >= 0; of a term the corpus does not know: the highest possible
-    is_known: bool  # whether any passage contains it
+    idf: float  # >= 0, of its rarest form; of a word that no passage holds: the highest possible
+    forms: tuple[
+        tuple[str, float], ...
+    ]  # indexed terms with what each counts, 0..1, best first; none: unknown
+    is_name: bool = False  # a number, a code, or spelt like a name in the question
+    is_asked: bool = True  # False: not a word of the question but of a synonym of several words
+
+    @property
+    def is_known(self) -> bool:
+        """Whether any passage can be found under it."""
+        return bool(self.forms)
+
+    @property
+    def stands_there(self) -> bool:
+        """Whether a passage holds the word itself, and not only what it may stand for."""
+        return any(form == self.term for form, _share in self.forms)
+
+    @property
+    def mass(self) -> float:
+        """How much of the question it is."""
+        return self.weight * self.idf if self.is_asked else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +111,10 @@ class LexicalIndex:
     _document_frequency: NDArray[np.int64] = field(repr=False)
     _row_of: Mapping[int, int] = field(repr=False)
     _postings: tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]] = field(repr=False)
+    _sequences: tuple[NDArray[np.int32], ...] = field(
+        repr=False
+    )  # by row: columns of its words in reading order
+    _words: Mapping[str, int] = field(repr=False)  # as written, folded, with their counts: for spelling
 
     @classmethod
     def build(
@@ -115,6 +150,12 @@ class LexicalIndex:
             _document_frequency=np.diff(postings[2]),
             _row_of={int(passage_id): row for row, passage_id in enumerate(passage_ids)},
             _postings=postings,
+            _sequences=tuple(_sequence(t, columns) for t in ordered),
+            _words={
+                word: count
+                for word, count in counts.items()
+                if len(word) >= SHORTEST_MISSPELT and word.isalpha()
+            },
         )
 
     def __len__(self) -> int:
@@ -129,32 +170,75 @@ class LexicalIndex:
         )
         return Labels.read(rows)
 
-    def search(self, question: str, limit: int) -> list[tuple[int, float]]:
+    def terms(
+        self, question: str, *, language: str | None = None, synonyms: Synonyms = NO_SYNONYMS
+    ) -> tuple[QuestionTerm, ...]:
+        """The distinct words of a question in reading order; `language` is the question's, by default the index's.
+
+        A word of the other language is looked for as it stands, which finds names, and by its translations. A word
+        that neither the articles nor the dictionary know is taken for a slip of the pen.
+        """
+        language = language or self.language
+        found: dict[str, QuestionTerm] = {}
+        asked: list[str] = []
+        names = names_in(question, language)
+        for word in words(question, language):
+            if is_stopword(word, language):
+                continue
+            own, *parts = self._read(word, language)
+            asked.append(own.term)
+            for entry in (own, *parts):
+                known = found.get(entry.term)
+                weight = entry.weight + (known.weight if known is not None else 0.0)
+                found[entry.term] = replace(known or entry, weight=weight, is_name=word in names)
+        for alternative in synonyms.of(asked, language, self.language):
+            self._add_synonym(found, alternative)
+        return tuple(found.values())
+
+    def search(self, terms: Sequence[QuestionTerm], limit: int) -> list[tuple[int, float]]:
         """The best passages with a common term, as (passage id, BM25 > 0), best first, ties by passage id."""
-        values = self._values(question)
+        values = self._values(terms)
         found = np.flatnonzero(values > 0)
         order = np.lexsort((self.passage_ids[found], -values[found]))[:limit]
         return [(int(self.passage_ids[row]), float(values[row])) for row in found[order]]
 
-    def search_articles(self, question: str, limit: int) -> list[tuple[int, float]]:
+    def search_articles(self, terms: Sequence[QuestionTerm], limit: int) -> list[tuple[int, float]]:
         """The articles of the best passages, as (article id, BM25 > 0) of each passage, best first."""
-        values = self._values(question)
-        found = np.flatnonzero(values > 0)
-        order = np.lexsort((self.passage_ids[found], -values[found]))[:limit]
-        return [(int(self.article_ids[row]), float(values[row])) for row in found[order]]
+        return [
+            (int(self.article_ids[self._row_of[passage_id]]), value)
+            for passage_id, value in self.search(terms, limit)
+        ]
 
-    def scores(self, question: str, passage_ids: Sequence[int]) -> list[float | None]:
+    def scores(self, terms: Sequence[QuestionTerm], passage_ids: Sequence[int]) -> list[float | None]:
         """BM25 (>= 0) of each passage, in the order asked; None for a passage this index does not hold."""
-        values = self._values(question)
+        values = self._values(terms)
         rows = (self._row_of.get(passage_id) for passage_id in passage_ids)
         return [None if row is None else float(values[row]) for row in rows]
 
-    def terms(self, question: str) -> list[QuestionTerm]:
-        """Distinct terms of a question with idf, in reading order."""
-        return [
-            QuestionTerm(term=term, weight=weight, idf=self.idf(term), is_known=term in self._terms)
-            for term, weight in self._weights(question).items()
-        ]
+    def nearness(self, terms: Sequence[QuestionTerm], passage_ids: Sequence[int]) -> list[float]:
+        """How much of the question stands together in each passage: idf mass, >= 0.
+
+        A pair of neighbours counts the lower of its idfs, half of it with one word between; stop words do not count
+        as words here.
+        """
+        rows = [self._row_of.get(passage_id) for passage_id in passage_ids]
+        # Two places apart, so that the end of one passage is not near the beginning of the next.
+        parts = [_APART if row is None else np.concatenate((self._sequences[row], _APART)) for row in rows]
+        if not parts:
+            return []
+        sequence = np.concatenate(parts)
+        starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
+        near = np.zeros(len(parts))
+        places = [self._places(term, sequence) for term in terms if term.weight >= 1.0 and term.is_asked]
+        idfs = [term.idf for term in terms if term.weight >= 1.0 and term.is_asked]
+        for (one, other), idf in zip(pairwise(places), pairwise(idfs), strict=True):
+            if one is None or other is None:
+                continue
+            together = np.zeros(len(sequence))
+            for gap, share in ((2, 0.5), (1, 1.0)):
+                together[:-gap][(one[:-gap] & other[gap:]) | (other[:-gap] & one[gap:])] = share
+            near += min(idf) * np.maximum.reduceat(together, starts)
+        return [float(value) for value in near]
 
     @property
     def highest_idf(self) -> float:
@@ -167,36 +251,101 @@ class LexicalIndex:
         frequency = 0 if column is None else int(self._document_frequency[column])
         return float(np.log(1.0 + (len(self) - frequency + 0.5) / (frequency + 0.5)))
 
-    def holds(self, term: str, passage_id: int) -> bool:
-        """Whether a passage can be found under a term."""
-        return bool(np.any(self.passage_ids[self._rows_with(term)] == passage_id))
+    def holds(self, term: QuestionTerm, passage_id: int) -> float:
+        """How far a passage can be found under a word: what its best form there counts, 0..1; 0: it cannot."""
+        row = self._row_of.get(passage_id)
+        shares = (
+            share for form, share in term.forms if row is not None and np.any(self._rows_with(form) == row)
+        )
+        return max(shares, default=0.0)
 
     def _rows_with(self, term: str) -> NDArray[np.int32]:
         column = self._terms.get(term)
         _data, rows, starts = self._postings
         return rows[:0] if column is None else rows[int(starts[column]) : int(starts[column + 1])]
 
-    def _weights(self, question: str) -> dict[str, float]:
-        weights: dict[str, float] = {}
-        for word in words(question, self.language):
-            if is_stopword(word, self.language):
-                continue
-            whole, *parts = _analyse(word, self.language, self._frequencies)
-            weights[whole] = weights.get(whole, 0.0) + 1.0
-            for part in parts:
-                weights[part] = weights.get(part, 0.0) + PART_WEIGHT
-        return weights
+    def _places(self, term: QuestionTerm, sequence: NDArray[np.int32]) -> NDArray[np.bool_] | None:
+        columns = [self._terms[form] for form, _share in term.forms]
+        return np.isin(sequence, columns) if columns else None
 
-    def _values(self, question: str) -> NDArray[np.float32]:
+    def _read(self, word: str, language: str) -> list[QuestionTerm]:
+        """The word first, then the parts of a compound, which count less."""
+        if language != self.language:
+            own = stem(word, language)
+            forms = {stem(word, self.language): 1.0}
+            for other, probability in translations(own, word, language, self.language):
+                # The root: a rare but right translation is worth more than its probability says.
+                forms[other] = max(forms.get(other, 0.0), probability**0.5)
+            return [self._term(own, 1.0, forms)]
+        whole, *parts = _analyse(word, language, self._frequencies)
+        known_parts = [self._term(part, PART_WEIGHT, {part: 1.0}) for part in parts]
+        forms = {whole: 1.0}
+        if whole not in self._terms and not parts:
+            forms = self._respelt(word, whole)
+        return [self._term(whole, 1.0, forms), *known_parts]
+
+    def _term(self, term: str, weight: float, forms: Mapping[str, float]) -> QuestionTerm:
+        known = sorted(
+            ((form, share) for form, share in forms.items() if form in self._terms), key=_best_first
+        )
+        idf = max((self.idf(form) for form, _share in known), default=self.highest_idf)
+        return QuestionTerm(term, weight, idf, tuple(known))
+
+    def _respelt(self, word: str, term: str) -> dict[str, float]:
+        """Stems of the articles' words that a misspelt one may stand for: those that differ least."""
+        if len(word) < SHORTEST_MISSPELT or not word.isalpha():
+            return {}
+        if len(word) - len(term) <= LONGEST_ENDING and is_listed(term, self.language):
+            return {}
+        from rapidfuzz import process  # compiled extension: loaded with the first unknown word
+        from rapidfuzz.distance import OSA
+
+        most = 1 if len(word) < LONG_WORD else 2
+        near = process.extract(word, self._words.keys(), scorer=OSA.distance, score_cutoff=most, limit=20)
+        if not near:
+            return {}
+        least = min(distance for _found, distance, _key in near)
+        ranked = sorted(
+            (found for found, distance, _key in near if distance == least),
+            key=lambda found: (found[0] != word[0], -self._words[found], found),
+        )
+        share = MISSPELT_WEIGHT[int(least) - 1]
+        return {stem(found, self.language): share for found in reversed(ranked[:MOST_SPELLINGS])}
+
+    def _add_synonym(self, found: dict[str, QuestionTerm], alternative: Alternative) -> None:
+        replaced, instead = alternative
+        if len(replaced) == 1 and len(instead) == 1:
+            entry = found[replaced[0]]
+            if instead[0] in self._terms and instead[0] not in dict(entry.forms):
+                forms = dict(entry.forms) | {instead[0]: SYNONYM_WEIGHT}
+                found[replaced[0]] = replace(self._term(entry.term, entry.weight, forms), idf=entry.idf)
+            return
+        for term in instead:
+            if term not in found and term in self._terms:
+                weight = SYNONYM_WEIGHT * len(replaced) / len(instead)
+                found[term] = QuestionTerm(term, weight, self.idf(term), ((term, 1.0),), is_asked=False)
+
+    def _values(self, terms: Sequence[QuestionTerm]) -> NDArray[np.float32]:
         data, rows, starts = self._postings
         values = np.zeros(len(self), dtype=np.float32)
-        for term, weight in self._weights(question).items():
-            column = self._terms.get(term)
-            if column is not None:
-                # A passage occurs once in the postings of a term, so plain indexing adds every value.
+        for term in terms:
+            of_word = values if len(term.forms) == 1 else np.zeros(len(self), dtype=np.float32)
+            for form, share in term.forms:
+                column = self._terms[form]
+                # A passage occurs once in the postings of a term, so plain indexing reaches every value.
                 span = slice(int(starts[column]), int(starts[column + 1]))
-                values[rows[span]] += np.float32(weight) * data[span]
+                gained = np.float32(term.weight * share) * data[span]
+                if of_word is values:
+                    values[rows[span]] += gained
+                else:
+                    of_word[rows[span]] = np.maximum(of_word[rows[span]], gained)
+            if of_word is not values and term.forms:
+                values += of_word
         return values
+
+
+def _best_first(form: tuple[str, float]) -> tuple[float, str]:
+    return -form[1], form[0]
 
 
 def _tokenise(row: LexicalRow, language: str) -> _Tokens:
@@ -227,6 +376,14 @@ def _columns(
 def _document(tokens: _Tokens, columns: Mapping[str, tuple[int, ...]]) -> list[int]:
     fields = chain(tokens.title * TITLE_WEIGHT, tokens.headings * HEADING_WEIGHT, tokens.text)
     return list(chain.from_iterable(columns[word] for word in fields))
+
+
+def _sequence(tokens: _Tokens, columns: Mapping[str, tuple[int, ...]]) -> NDArray[np.int32]:
+    fields: list[int] = []
+    for part in (tokens.title, tokens.headings, tokens.text):
+        fields.extend(columns[word][0] for word in part if columns[word])
+        fields.extend(_APART.tolist())
+    return np.array(fields, dtype=np.int32)
 
 
 def _postings(

@@ -15,9 +15,11 @@ import numpy as np
 
 from knowledge import exact, generations, word_index
 from knowledge.embeddings import EmbedderUnavailable
-from knowledge.fusion import Candidate, article_order, fuse
-from knowledge.lexical import LexicalIndex
-from knowledge.models import Article, Generation, Language, Passage, Reader, audiences_for
+from knowledge.followups import last_answer, together
+from knowledge.lexical import LexicalIndex, QuestionTerm
+from knowledge.models import Article, Generation, Language, Passage, Reader, SynonymGroup, audiences_for
+from knowledge.ranking import Placed, Reading, Stored, order
+from knowledge.synonyms import Synonyms, read_synonyms
 from knowledge.vectors import CollectionKey, VectorStoreUnavailable, get_store
 
 if TYPE_CHECKING:
@@ -50,6 +52,10 @@ class RetrievedPassage:
     fused: float  # orders the passages; never a threshold
     is_other_language: bool = False  # the article is not in the question's language
     heading_cosine: float | None = None  # -1..1, of title and heading path alone
+    unit_cosines: tuple[
+        float, ...
+    ] = ()  # -1..1, of each of `knowledge.units.split_units(text)`; empty: not known
+    nearness: float = 0.0  # >= 0, idf mass of neighbours in the question that stand together here
     preface: str = ""  # what the passage needs in front to be read (a table's header row); not part of it
 
 
@@ -57,13 +63,15 @@ class RetrievedPassage:
 class Retrieval:
     """What was found for one question in the articles of one language."""
 
-    question: str
+    question: str  # in the wording that counted most: as asked, or with what was asked before in front
     question_language: str
     article_language: str
     recipe: str  # of the generation that the passages are from; empty where there is none yet
     passages: tuple[RetrievedPassage, ...]  # best first, at most `limit`
     article_ids: tuple[int, ...]  # every article of the pool, in the order of its best passage
     lexical: LexicalIndex  # the snapshot the BM25 values come from
+    terms: tuple[QuestionTerm, ...]  # the words of `question`, as that snapshot reads them
+    history: float = 0.0  # 0..1, how much the earlier conversation counted
 
 
 def retrieve(
@@ -73,58 +81,69 @@ def retrieve(
     article_language: str | None = None,
     user: Reader = None,
     limit: int = PASSAGES,
+    history: Sequence[str] = (),
     excluded_article_ids: Collection[int] = frozenset(),
+    only_article_ids: Collection[int] | None = None,
 ) -> Retrieval:
     """The best passages for `question` (in `language`) among the articles in `article_language`.
 
-    Works with what is there: without Chroma by exact search over the stored vectors, without the embedding
+    `history` are earlier turns, oldest first, "user: …" or "assistant: …". `only_article_ids` looks at these articles
+    alone. Works with what is there: without Chroma by exact search over the stored vectors, without the embedding
     model by BM25 alone.
     """
     article_language = article_language or language
-    is_other = article_language != language
     audiences = audiences_for(user)
     generation = generations.live()
     recipe, version = (generation.recipe, generation.version) if generation is not None else ("", 0)
     lexical = word_index.word_index(word_index.Key(audiences, article_language, recipe), version)
-
-    room = POOL + _passages_of(excluded_article_ids)
-    vector = _question_vector(generation, question, language)
-    proposed: set[int] = set()
-    if vector is not None:
-        keys = [CollectionKey(audience, article_language, recipe) for audience in audiences]
-        proposed.update(_nearest(keys, vector, room, version))
-    proposed.update(passage_id for passage_id, _bm25 in lexical.search(question, room))
+    synonyms = _synonyms()
+    readings = [
+        Reading(
+            wording,
+            lexical.terms(wording, language=language, synonyms=synonyms),
+            _question_vector(generation, wording, language),
+        )
+        for wording in (question, together(question, history))
+        if wording
+    ]
 
     candidates_stored = Passage.objects.filter(recipe=recipe).exclude(article_id__in=excluded_article_ids)
+    if only_article_ids is None:
+        room = POOL + _passages_of(excluded_article_ids)
+        keys = [CollectionKey(audience, article_language, recipe) for audience in audiences]
+        proposed: set[int] = set()
+        for reading in readings:
+            if reading.vector is not None:
+                proposed.update(_nearest(keys, reading.vector, room, version))
+            proposed.update(passage_id for passage_id, _bm25 in lexical.search(reading.terms, room))
+    else:
+        proposed = set(candidates_stored.filter(article_id__in=only_article_ids).values_list("pk", flat=True))
+
     rows = candidates_stored.answerable_by_id(proposed, user, language=article_language)
-    ids = sorted(rows)
-    cosines = _cosines(vector, [bytes(rows[passage_id].vector) for passage_id in ids])
-    headings = _cosines(vector, [bytes(rows[passage_id].heading_vector) for passage_id in ids])
-    # Across languages BM25 still finds names, numbers and loan words; fusion gives it its own weight there.
-    bm25 = lexical.scores(question, ids)
-    candidates = {
-        passage_id: Candidate(
-            passage_id,
-            rows[passage_id].article_id,
-            cosine=cosine,
-            bm25=value,
-            heading_cosine=heading,
-            is_other_language=is_other,
-        )
-        for passage_id, cosine, value, heading in zip(ids, cosines, bm25, headings, strict=True)
-    }
-    ranked = fuse(candidates.values(), language=language)
+    found = order(
+        readings,
+        {
+            key: Stored(row.article_id, bytes(row.vector), bytes(row.heading_vector), bytes(row.unit_vectors))
+            for key, row in rows.items()
+        },
+        lexical,
+        language=language,
+        is_other_language=article_language != language,
+        last_answer=lexical.terms(last_answer(history), language=language),
+    )
     return Retrieval(
-        question=question,
+        question=found.reading.text,
         question_language=language,
         article_language=article_language,
         recipe=recipe,
         passages=tuple(
-            _retrieved(rows[entry.passage_id], rank, entry.fused, candidates[entry.passage_id])
-            for rank, entry in enumerate(ranked[:limit], start=1)
+            _retrieved(rows[placed.candidate.passage_id], rank, placed)
+            for rank, placed in enumerate(found.placed[:limit], start=1)
         ),
-        article_ids=tuple(article_order(ranked)),
+        article_ids=tuple(dict.fromkeys(placed.candidate.article_id for placed in found.placed)),
         lexical=lexical,
+        terms=found.reading.terms,
+        history=found.history,
     )
 
 
@@ -180,7 +199,7 @@ def similar_article_ids(article: Article, *, user: Reader = None, limit: int = 5
         return []
     own = 0.0
     near: dict[int, None] = {}
-    for article_id, value in lexical.search_articles(article.title, POOL):
+    for article_id, value in lexical.search_articles(lexical.terms(article.title), POOL):
         if article_id == article.pk:
             own = max(own, value)
         elif value >= SIMILAR_SHARE * own:
@@ -188,12 +207,15 @@ def similar_article_ids(article: Article, *, user: Reader = None, limit: int = 5
     return list(near)[:limit]
 
 
-def _retrieved(
-    row: Passage,
-    rank: int,
-    fused: float,
-    candidate: Candidate,
-) -> RetrievedPassage:
+def translation_of(article_id: int, language: str) -> int | None:
+    """The published article in `language` that the site links as the translation of this one."""
+    groups = Article.objects.filter(pk=article_id).exclude(translation_group="").values("translation_group")
+    linked = Article.objects.published().filter(translation_group__in=groups, language=language)
+    return linked.values_list("pk", flat=True).first()
+
+
+def _retrieved(row: Passage, rank: int, placed: Placed) -> RetrievedPassage:
+    candidate = placed.candidate
     return RetrievedPassage(
         passage_id=row.pk,
         article_id=row.article_id,
@@ -208,10 +230,12 @@ def _retrieved(
         rank=rank,
         cosine=candidate.cosine,
         bm25=candidate.bm25,
-        fused=fused,
+        fused=placed.fused,
         is_other_language=candidate.is_other_language,
         heading_cosine=candidate.heading_cosine,
         preface=row.preface,
+        unit_cosines=placed.unit_cosines,
+        nearness=candidate.nearness,
     )
 
 
@@ -248,10 +272,8 @@ def _nearest(
     return sorted(best, key=lambda passage_id: -best[passage_id])[:limit]
 
 
-def _cosines(vector: "NDArray[np.float32] | None", stored: Sequence[bytes]) -> list[float | None]:
-    if vector is None:
-        return [None] * len(stored)
-    return [float(np.frombuffer(raw, dtype="<f4") @ vector) for raw in stored]
+def _synonyms() -> Synonyms:
+    return read_synonyms(tuple(SynonymGroup.objects.order_by("pk").values_list("language", "words")))
 
 
 def _passages_of(article_ids: Collection[int]) -> int:

@@ -134,4 +134,4 @@ def _keep_best(values: NDArray[np.float32], rows: NDArray[np.int32] | None, wort
 def _is_known(word: str, index: LexicalIndex, language: str) -> bool:
     if word in index.word_counts or is_stopword(word, language):
         return True
-    return any(term.is_known for term in index.terms(word)) or stem(word, language) in index.word_counts
+    return any(term.stands_there for term in index.terms(word)) or stem(word, language) in index.word_counts

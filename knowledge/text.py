@@ -82,6 +82,12 @@ _STABLE_BEFORE_T: Final = frozenset("ksfahiuce")  # Luft, Rast, Internet: the t 
 _MINIMUM_PART: Final = 4  # letters; shorter parts ("tor", "ein") split words that are no compounds
 _LINKS: Final = ("", "s", "n", "en", "es", "er", "e")  # German linking elements, most frequent first
 
+_CODE: Final = r"\b\w*\d[\w.,:-]*|\b[\w-]*[^\W\d_][\w-]*[A-ZÄÖÜ][\w-]*"
+_NAMES: Final = {
+    GERMAN: re.compile(_CODE),
+    ENGLISH: re.compile(rf"{_CODE}|(?<!^)(?<![.!?:]\s)\b[A-Z][\w-]+"),
+}
+
 _stemmers = threading.local()  # PyStemmer objects may not be shared between threads
 
 
@@ -116,6 +122,16 @@ def words(text: str, language: str) -> list[str]:
         elif len(token) <= _LONGEST_WORD:
             found.append(token)
     return found
+
+
+def names_in(text: str, language: str) -> frozenset[str]:
+    """Folded words of a text that are numbers or codes or, as far as capitals tell, names.
+
+    In German every noun has a capital, so there only capitals inside a word tell; nowhere does the first word of a
+    sentence.
+    """
+    pattern = _NAMES.get(language, _NAMES[ENGLISH])
+    return frozenset(word for match in pattern.finditer(text) for word in words(match.group(), language))
 
 
 def terms(text: str, language: str) -> list[str]:

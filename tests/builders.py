@@ -28,6 +28,7 @@ def retrieval(question: str, *passages: RetrievedPassage, language: str = "en") 
         LexicalRow(one.passage_id, one.article_id, one.title, " ".join(one.heading_path), one.text)
         for one in passages
     ]
+    lexical = LexicalIndex.build(rows, language=passages[0].language if passages else language)
     return Retrieval(
         question=question,
         question_language=language,
@@ -35,5 +36,6 @@ def retrieval(question: str, *passages: RetrievedPassage, language: str = "en") 
         recipe=current_recipe().fingerprint,
         passages=passages,
         article_ids=tuple(dict.fromkeys(one.article_id for one in passages)),
-        lexical=LexicalIndex.build(rows, language=language),
+        lexical=lexical,
+        terms=lexical.terms(question, language=language),
     )

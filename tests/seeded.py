@@ -32,6 +32,19 @@ class SeededEmbedder:
         self.embedded.extend(texts)
         return np.stack([vector_of(text) for text in texts])
 
+    def encode_with_parts(
+        self,
+        texts: Sequence[str],
+        parts: Sequence[Sequence[tuple[int, int] | None]],
+        *,
+        language: str | None = None,
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        vectors = self.encode_passages(texts, language=language)
+        return vectors, [
+            np.stack([row] * len(spans)) if spans else vectors[:0]
+            for row, spans in zip(vectors, parts, strict=True)
+        ]
+
     def encode_question(self, text: str, *, language: str | None = None) -> np.ndarray:
         return vector_of(text)
 

@@ -50,6 +50,7 @@ NO_PAGE = {
     "set_language": "takes a form",
     "suggest": "JSON",
     "feed": "an Atom feed",
+    "opensearch": "a description for browsers",
     "category_feed": "an Atom feed",
 }
 

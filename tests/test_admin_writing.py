@@ -113,6 +113,14 @@ def test_who_opens_what_another_has_just_saved_is_warned(client, staff):
     )
 
 
+def test_saving_without_a_change_is_no_new_revision(editor):
+    article = Article.objects.create(title="Pause", slug="pause", body="One.\n\nTwo.", language="en")
+    as_sent = article.body.replace("\n", "\r\n")
+    assert editor.post(f"{LIST}{article.pk}/change/", _form(body=as_sent)).status_code == 302
+    fresh = Article.objects.get()
+    assert (fresh.body, fresh.revision) == (article.body, article.revision)
+
+
 def test_only_editors_write(client, staff):
     staff.is_superuser = False
     staff.save()

@@ -1,26 +1,14 @@
 """Public pages, the administration and the API's documentation in a real browser: nothing is refused by the policy,
 and the box can be used by keyboard."""
 
-import os
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from knowledge.models import Article
-from tests.conftest import CHROMIUM, MakeArticle
+from tests.browsing import open_page
+from tests.conftest import MakeArticle
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright's loop is not ours
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
@@ -31,23 +19,8 @@ def pause(make_article: MakeArticle, make_category) -> Article:
 
 
 def watched(browser: Browser, live_server, **options: object) -> tuple[Page, list[str]]:
-    """A page, and what goes wrong on it: refusals of the policy, script errors, requests elsewhere."""
-    context = browser.new_context(base_url=live_server.url, locale="en", **options)  # type: ignore[arg-type]
-    page = context.new_page()
-    problems: list[str] = []
-
-    def on_console(message) -> None:
-        if message.type == "error" and "404" not in message.text:
-            problems.append(message.text)
-
-    def on_request(request) -> None:
-        if not request.url.startswith((live_server.url, "data:", "blob:")):
-            problems.append(request.url)
-
-    page.on("console", on_console)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", on_request)
-    return page, problems
+    page, watch = open_page(browser, live_server.url, **options)
+    return page, watch.problems
 
 
 def test_no_page_is_refused_anything_by_its_policy(browser, live_server, pause, staff):

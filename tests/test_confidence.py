@@ -52,30 +52,79 @@ def test_bad_confidence_file_is_refused_by_name(settings, tmp_path, content):
         assess(retrieval("q", passage("text")))
 
 
-def _rows(seed, count, name, telling="strong", other="noise", articles="en"):
-    """Questions with one telling signal."""
+def _rows(seed, count, name, telling="strong", other="noise", articles="en", outside=True):
+    """Questions with one telling signal: as they are, with their gold hidden, and some that nothing answers."""
     random = np.random.default_rng(seed)
-    for _number in range(count):
-        right = bool(random.random() < 0.5)
-        signals = {telling: float(random.normal(2.0 if right else 0.0)), other: float(random.normal())}
-        languages = {"language": "en", "article_language": articles}
-        yield {"set": name, **languages, "right": right, "signals": signals}
+    for number in range(count):
+        kind = ("plain", "plain hidden", "outside")[number % 3] if outside else "plain"
+        right = bool(random.random() < 0.9) if kind == "plain" else False
+        signals = {telling: float(random.normal(3.0 if right else 0.0)), other: float(random.normal())}
+        yield {
+            "set": name,
+            "kind": kind,
+            "language": "en",
+            "article_language": articles,
+            "answerable": kind == "plain",
+            "right": right,
+            "signals": signals,
+        }
 
 
-def test_fitting_finds_the_telling_signal_and_keeps_the_promised_risk(tmp_path):
+def test_fitting_finds_the_telling_signal_and_keeps_its_limits(tmp_path):
     files = []
     for seed, name in enumerate(["one", "two", "three"]):
         file = tmp_path / f"{name}.jsonl"
-        file.write_text("\n".join(json.dumps(row) for row in _rows(seed, 400, name)))
+        file.write_text("\n".join(json.dumps(row) for row in _rows(seed, 600, name)))
         files.append(str(file))
     out = tmp_path / "model.json"
-    call_command("fit_confidence", *files, out=out, max_risk=0.1, verbosity=0)
+    call_command("fit_confidence", *files, out=out, verbosity=0)
     model = json.loads(out.read_text())
     weight = dict(zip(model["features"], model["same_language"]["coefficients"], strict=True))
     assert weight["strong"] > 5 * abs(weight["noise"])
-    assert all(figures["risk"] < 0.2 for figures in model["provenance"]["held_out"].values())
+    overall = model["provenance"]["overall"]
+    assert overall["risk"] <= 0.05
+    assert overall["near_misses_answered"] <= 0.15
+    assert overall["outside_answered"] <= 0.02
+    assert overall["coverage"] > 0.6
     assert model["threshold"] <= model["high"]
     assert model["other_language"] is None
+    held_out = model["provenance"]["held_out"]
+    assert set(held_out) == {
+        f"{name}/en {kind}"
+        for name in ("one", "two", "three")
+        for kind in ("plain", "plain hidden", "outside")
+    }
+    assert held_out["one/en plain"]["auroc_with_near_misses"] > 0.9
+
+
+def test_a_stricter_limit_answers_less(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    rows = [row for seed, name in enumerate(["one", "two"]) for row in _rows(seed, 600, name)]
+    file.write_text("\n".join(json.dumps(row) for row in rows))
+    thresholds = []
+    for near_miss in (0.3, 0.15, 0.02):
+        call_command(
+            "fit_confidence",
+            str(file),
+            out=tmp_path / "out.json",
+            max_near_miss=near_miss,
+            max_outside=1.0,
+            max_risk=1.0,
+            verbosity=0,
+        )
+        thresholds.append(json.loads((tmp_path / "out.json").read_text())["threshold"])
+    assert thresholds == sorted(thresholds)
+    assert thresholds[0] < thresholds[-1]
+
+
+def test_a_limit_that_nothing_keeps_is_refused(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    rows = [row for name in ("one", "two") for row in _rows(1, 300, name, telling="a", other="b")]
+    for row in rows:
+        row["right"] = row["answerable"] and row["signals"]["a"] < 0
+    file.write_text("\n".join(json.dumps(row) for row in rows))
+    with pytest.raises(CommandError, match="No threshold"):
+        call_command("fit_confidence", str(file), out=tmp_path / "out.json", max_outside=-1.0)
 
 
 def test_articles_in_another_language_are_fitted_apart(tmp_path):
@@ -85,8 +134,10 @@ def test_articles_in_another_language_are_fitted_apart(tmp_path):
         rows += _rows(seed, 400, name, telling="noise", other="strong", articles="de")
     file, out = tmp_path / "rows.jsonl", tmp_path / "model.json"
     file.write_text("\n".join(json.dumps(row) for row in rows))
-    call_command("fit_confidence", str(file), out=out, max_risk=0.1, verbosity=0)
-    assert set(json.loads(out.read_text())["provenance"]["held_out"]) == {
+    call_command("fit_confidence", str(file), out=out, verbosity=0)
+    assert {
+        name.rsplit(" plain", 1)[0] for name in json.loads(out.read_text())["provenance"]["held_out"]
+    } >= {
         "one/en",
         "two/en",
         "one/en in de",

@@ -96,3 +96,49 @@ print(sorted({"torch", "sentence_transformers", "transformers", "sklearn"} & set
 """
     out, err = start_python(tmp_path, code).communicate(timeout=300)
     assert out.strip() == "['torch']", err
+
+
+PARTS: list[list[tuple[int, int] | None]] = [
+    [(0, 3), (4, 31)],
+    [(0, 3), (13, 25), None],
+    [(0, 9)],
+    [(0, 0)],
+    [],
+    [(0, 16), (20, 28), (42, 50)],
+    [(0, 55), (2000, 2040)],  # the second is cut off
+    [(0, 71), (71, 142), (3000, 3100)],
+]
+
+
+@pytest.mark.parametrize("language", ["en", "de", None])
+@pytest.mark.parametrize("name", ["minilm", "minilm-de-en"])
+def test_parts_of_texts_are_those_of_sentence_transformers(pairs, name, language):
+    own, library = pairs[name]
+    wholes, found = own.encode_with_parts(TEXTS, PARTS, language=language)
+    wanted_wholes, wanted = library.encode_with_parts(TEXTS, PARTS, language=language)
+    assert np.array_equal(wholes, own.encode(TEXTS, is_question=False, language=language))
+    assert np.abs(wholes - wanted_wholes).max() < 1e-6
+    assert [one.shape for one in found] == [(len(spans), 384) for spans in PARTS]
+    for mine, theirs in zip(found, wanted, strict=True):
+        assert np.abs(mine - theirs).max(initial=0.0) < 1e-6
+        assert np.linalg.norm(mine, axis=1) == pytest.approx(1.0, abs=1e-5)
+    assert np.array_equal(found[1][2], wholes[1]), "without a span it is the text itself"
+    assert np.array_equal(found[6][1], wholes[6]), "what the model never read has no tokens"
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "The helmet costs 49 euros. The battery lasts two days."),
+        ("de", "Der Helm kostet 49 Euro. Das Cloudflare-Konto bleibt zwei Tage offen."),
+    ],
+)
+def test_a_part_knows_what_it_says_and_where_it_stands(pairs, language, text):
+    own, _library = pairs["minilm-de-en"]
+    border = text.index(". ") + 1
+    spans = [(0, border), (border + 1, len(text))]
+    _wholes, (parts,) = own.encode_with_parts([text], [spans], language=language)
+    alone = own.encode([text[start:end] for start, end in spans], is_question=False, language=language)
+    nearness = parts @ alone.T
+    assert nearness.argmax(axis=1).tolist() == [0, 1]
+    assert nearness[0, 0] < 1 - 1e-3, "it was read with its neighbour"

@@ -107,6 +107,17 @@ def test_an_order_that_labels_suggest_is_not_followed():
         find_promise(upside_down, max_risk=0.05, confidence=0.95)
 
 
+def test_a_few_errors_among_the_surest_do_not_end_everything():
+    """With labels enough the tests begin twice, the second time where half is answered."""
+    unlucky = {3, 17, 40, 66}  # by rank; then hardly any
+    scores = np.linspace(0.98, 0.02, 300).tolist()
+    trials = [trial(score, rank not in unlucky and rank < 200) for rank, score in enumerate(scores)]
+    promise = find_promise(trials, max_risk=0.1, confidence=0.95)
+    assert promise.answered > 150
+    with pytest.raises(NothingToPromise):  # of 75 labels two or three wrong ones are too many
+        find_promise(trials[:75], max_risk=0.1, confidence=0.95)
+
+
 @pytest.mark.parametrize(("max_risk", "confidence"), [(0, 0.95), (1, 0.95), (0.05, 1.0), (-0.1, 0.9)])
 def test_levels_outside_their_range_are_refused(max_risk, confidence):
     with pytest.raises(ValueError, match="allowed"):

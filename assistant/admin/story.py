@@ -22,6 +22,7 @@ _SIGNAL_NAMES = {
     "cosine": _("Nearness in meaning (cosine)"),
     "bm25": _("Words in common (logarithm of BM25)"),
     "coverage": _("Share of the question's words that the passage holds"),
+    "names": _("Share of the question's names and numbers that the article's passages lack"),
     "joint": _("Near in meaning and in words at once"),
     "known": _("Share of the question's words that any article holds"),
     "margin": _("Lead over the next article (ranking value)"),

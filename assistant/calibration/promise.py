@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 # Fixed before any label is seen, as the method asks for; a threshold finer than a percent means nothing to anybody.
 GRID = np.round(np.linspace(0.99, 0.01, 99), 2)
 # The tests begin where this share of the labelled questions is answered, and go down from there. The first failure
-# ends them: begun among very few answers, one wrong one would end everything.
-_FIRST_SHARE = 0.25
+# ends them: begun among very few answers, one wrong one would end everything. With labels enough for two they begin in
+# two places, each with half the level.
+_FIRST_SHARES = (0.25, 0.5)
 _CANDIDATES = 2  # languages
 
 
@@ -137,16 +138,20 @@ def find_promise(trials: Sequence[Trial], *, max_risk: float, confidence: float)
     needed = labels_needed(max_risk, confidence)
     table = TrialTable.of(trials)
     answered = np.array([table.answered_and_wrong(level)[0] for level in GRID.tolist()])
-    grid = GRID[answered >= max(needed, math.ceil(_FIRST_SHARE * len(trials)))]
-    if len(grid) == 0:
-        # What is answered at the lowest threshold may still be enough, in a set with many empty retrievals.
-        grid = GRID[answered >= needed]
     most = int(answered.max(initial=0))
-    if len(grid) == 0:
+    of_two = labels_needed(max_risk, (1 + confidence) / 2)
+    shares, fewest = (_FIRST_SHARES, of_two) if most >= 2 * of_two else (_FIRST_SHARES[:1], needed)
+    begins = [max(fewest, math.ceil(share * len(trials))) for share in shares]
+    # What is answered at the lowest threshold may still be enough, in a set where much is answered nowhere.
+    begins = [begin if begin <= most else fewest for begin in begins]
+    grid = GRID[answered >= min(begins)]
+    if most < needed:
         raise NothingToPromise(labelled=len(trials), answered=most, needed=needed, closest=None)
     from assistant.calibration.learn_then_test import lowest_threshold
 
-    threshold = lowest_threshold(table, grid, max_risk=max_risk, confidence=confidence)
+    counts = answered[answered >= min(begins)]
+    starts = sorted({int(np.argmax(counts >= begin)) for begin in begins})
+    threshold = lowest_threshold(table, grid, starts, max_risk=max_risk, confidence=confidence)
     counted = float(grid[0]) if threshold is None else threshold
     shown, wrong = table.answered_and_wrong(counted)
     found = Promise(counted, max_risk, confidence, labelled=len(trials), answered=shown, wrong=wrong)

@@ -6,10 +6,19 @@ import re
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from assistant.writers.base import AnswerWriter, Block, Draft, DraftCitation, WriterUnavailable
+from assistant.writers.base import AnswerWriter, Block, Draft, DraftCitation, WriterUnavailable, joined
 from assistant.writers.extractive import ExtractiveWriter
 
-__all__ = ["AnswerWriter", "Block", "Draft", "DraftCitation", "WriterUnavailable", "check_name", "get_writer"]
+__all__ = [
+    "AnswerWriter",
+    "Block",
+    "Draft",
+    "DraftCitation",
+    "WriterUnavailable",
+    "check_name",
+    "get_writer",
+    "joined",
+]
 
 
 EXTRACTIVE = "extractive"

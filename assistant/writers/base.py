@@ -1,6 +1,7 @@
 """What a writer takes and gives."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from knowledge.retrieval import Retrieval, RetrievedPassage
@@ -36,6 +37,30 @@ class Draft:
     @property
     def text(self) -> str:
         return "\n\n".join(block.text for block in self.blocks)
+
+
+def joined(drafts: Sequence[Draft]) -> Draft:
+    """One draft of several, in their order; a passage quoted twice in the same words keeps one number."""
+    blocks: list[Block] = []
+    citations: list[DraftCitation] = []
+    for draft in drafts:
+        numbers: dict[int, int] = {}
+        for citation in draft.citations:
+            same = (
+                one
+                for one in citations
+                if (one.passage.passage_id, one.start, one.end)
+                == (citation.passage.passage_id, citation.start, citation.end)
+            )
+            known = next(same, None)
+            numbers[citation.number] = known.number if known else len(citations) + 1
+            if known is None:
+                citations.append(replace(citation, number=len(citations) + 1))
+        for block in draft.blocks:
+            renumbered = Block(block.text, tuple(numbers[number] for number in block.citations))
+            if renumbered not in blocks:
+                blocks.append(renumbered)
+    return Draft(tuple(blocks), tuple(citations), drafts[0].writer)
 
 
 class AnswerWriter(Protocol):

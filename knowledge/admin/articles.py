@@ -101,6 +101,10 @@ class ArticleForm(_ArticleForm):
         if "seen" in self.fields and latest is not None:
             self.fields["seen"].initial = latest.history_id
 
+    def clean_body(self) -> str:
+        # Browsers send other line ends than imports bring: a text that is only looked at must not become another.
+        return str(self.cleaned_data["body"]).replace("\r\n", "\n")
+
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
         reason = collision(self.instance, values.get("seen"))

@@ -84,7 +84,7 @@ def near_pairs(article: Article, passages: "tuple[PlannedPassage, ...]", *, at_l
     found = (
         Passage.objects.as_written()
         .select_related("article")
-        .defer("vector", "heading_vector", "article__body")
+        .defer("vector", "heading_vector", "unit_vectors", "article__body")
     )
     others = found.in_bulk({pk for _similarity, _number, pk in wanted})
     wanted.sort(reverse=True)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
+    from knowledge.embeddings.parts import Span
+
 BILINGUAL_MODEL = (
     "minilm-de-en"  # the default: the English model with the German half that this project ships
 )
@@ -77,6 +79,10 @@ class Encoder(Protocol):
         self, texts: Sequence[str], *, is_question: bool, language: str | None
     ) -> "NDArray[np.float32]": ...
 
+    def encode_with_parts(
+        self, texts: Sequence[str], parts: "Sequence[Sequence[Span | None]]", *, language: str | None
+    ) -> "tuple[NDArray[np.float32], list[NDArray[np.float32]]]": ...
+
     def count_tokens(self, text: str, *, language: str) -> int: ...
 
 
@@ -100,9 +106,35 @@ class Embedder(Embeddings):
         with self._lock:
             return self.encoder.encode(texts, is_question=False, language=language)
 
+    def encode_with_parts(
+        self,
+        texts: Sequence[str],
+        parts: "Sequence[Sequence[Span | None]]",
+        *,
+        language: str | None = None,
+    ) -> "tuple[NDArray[np.float32], list[NDArray[np.float32]]]":
+        """Vectors of texts, (n, dimension), and of parts of each, (parts, dimension), all of unit length.
+
+        `parts` are character spans. A part's vector is the mean of its tokens after the whole text was read, so it
+        knows its surroundings and costs no reading of its own (late chunking; Günther et al. 2024, arXiv
+        2409.04701). That needs a model whose own vectors are such means and a tokenizer that knows where its tokens
+        stand; of others the parts come back empty, (0, dimension). A part without a span gets the text's vector.
+        """
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32), []
+        with self._lock:
+            return self.encoder.encode_with_parts(texts, parts, language=language)
+
     def encode_question(self, text: str, *, language: str | None = None) -> "NDArray[np.float32]":
         """Read-only: callers share it."""
         return self._question_vector(text, language if self.encoder.reads_by_language else None)
+
+    def encode_questions(self, texts: Sequence[str], *, language: str | None = None) -> "NDArray[np.float32]":
+        """Many at once, (n, dimension), for measuring; nothing is remembered."""
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        with self._lock:
+            return self.encoder.encode(texts, is_question=True, language=language)
 
     def forget_questions(self) -> None:
         """For benchmarks, which ask the same questions again and want to pay for each."""
@@ -154,8 +186,8 @@ def _recipe_of(name: str) -> Recipe:
         )
     else:
         identity, label = _identity_of_files(name)
-    parts = f"{identity}|chunker {CHUNKER_GENERATION}|{_MAX_TOKENS_PER_PASSAGE} tokens|headings apart"
-    space = f"{identity}|headings apart"
+    parts = f"{identity}|chunker {CHUNKER_GENERATION}|{_MAX_TOKENS_PER_PASSAGE} tokens|headings apart, units within"
+    space = f"{identity}|headings apart, units within"
     return Recipe(
         hashlib.sha256(parts.encode()).hexdigest(), label, space=hashlib.sha256(space.encode()).hexdigest()
     )

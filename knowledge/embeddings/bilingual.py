@@ -117,6 +117,21 @@ class BilingualTransformer(InputModule):
             return len(self._pieces.ids([text])[0])
         return len(self.english.tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
+    def offsets(self, texts: Sequence[str], language: str | None = None) -> list[list[tuple[int, int]]]:
+        """Where each token of each text stands, (start, end) in characters; special tokens stand nowhere, (0, 0)."""
+        places: list[list[tuple[int, int]]] = []
+        for text in texts:
+            chosen = language or most_likely_language(text, (ENGLISH, GERMAN))
+            if chosen == GERMAN:
+                row, limit = self._pieces.places([text])[0], self.max_seq_length
+                places.append(row if len(row) <= limit else [*row[: limit - 1], row[-1]])
+            else:
+                encoded = self.english.tokenizer(
+                    text, truncation=True, max_length=self.max_seq_length, return_offsets_mapping=True
+                )
+                places.append([tuple(span) for span in encoded["offset_mapping"]])
+        return places
+
     def preprocess(
         self, inputs: Sequence[Any], prompt: str | None = None, language: str | None = None, **kwargs: Any
     ) -> dict[str, Any]:

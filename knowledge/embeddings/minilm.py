@@ -10,12 +10,13 @@ a mean with weights for pieces and layers, and words that English knows better i
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from knowledge.embeddings.parts import Span, vectors_of_parts
 from knowledge.embeddings.pieces import TwoVocabularies
 from knowledge.language import most_likely_language
 
@@ -32,6 +33,7 @@ _MAPS = ("attention.self.query", "attention.self.key", "attention.self.value", "
 _PARTS = (*_MAPS, "attention.output.LayerNorm", "intermediate.dense", "output.dense", "output.LayerNorm")
 
 Layer = dict[str, "torch.Tensor"]
+Token = tuple[int, Span]  # its id, and where it stands in its text; a special one stands nowhere, (0, 0)
 
 
 class MiniLMEncoder:
@@ -84,38 +86,64 @@ class MiniLMEncoder:
         language: str | None,
     ) -> "NDArray[np.float32]":
         """Questions and passages are read alike. Without `language` each text is told by its words."""
-        is_german = [self._is_german(text, language) for text in texts]
-        rows = [self._ids(text, german) for text, german in zip(texts, is_german, strict=True)]
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        for places, rows, german in self._batches(texts, language):
+            vectors[places] = _means(*self._states([_ids(row) for row in rows], german))
+        return vectors
+
+    def encode_with_parts(
+        self, texts: Sequence[str], parts: Sequence[Sequence[Span | None]], *, language: str | None
+    ) -> "tuple[NDArray[np.float32], list[NDArray[np.float32]]]":
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        found: dict[int, NDArray[np.float32]] = {}
+        for places, rows, german in self._batches(texts, language):
+            hidden, weights = self._states([_ids(row) for row in rows], german)
+            vectors[places] = _means(hidden, weights)
+            weighted = (hidden * weights.unsqueeze(-1)).cpu().numpy()
+            for place, row, states in zip(places, rows, weighted, strict=True):
+                spans_of_tokens = [span for _id, span in row]
+                found[place] = vectors_of_parts(
+                    states[: len(row)], spans_of_tokens, parts[place], vectors[place]
+                )
+        return vectors, [found[place] for place in range(len(texts))]
+
+    def _batches(
+        self, texts: Sequence[str], language: str | None
+    ) -> Iterator[tuple[list[int], list[list[Token]], bool]]:
+        """Places among `texts`, the texts there as the model sees them, and whether they are German."""
+        is_german = [self._is_german(text, language) for text in texts]
+        rows = [self._cut(text, german) for text, german in zip(texts, is_german, strict=True)]
         # Neighbours in length share a call, so that short texts are not padded to the longest.
         for german in (False, True):
             of_half = [place for place, one in enumerate(is_german) if one == german]
             of_half.sort(key=lambda place: -len(rows[place]))
             for start in range(0, len(of_half), _BATCH_SIZE):
-                part = of_half[start : start + _BATCH_SIZE]
-                vectors[part] = self._read([rows[place] for place in part], german)
-        return vectors
+                batch = of_half[start : start + _BATCH_SIZE]
+                yield batch, [rows[place] for place in batch], german
 
     def count_tokens(self, text: str, *, language: str) -> int:
-        return len(self._encoded([text], self._is_german(text, language))[0])
+        return len(self._tokens(text, self._is_german(text, language)))
 
     def _is_german(self, text: str, language: str | None) -> bool:
         if not self.reads_by_language:
             return False
         return (language or most_likely_language(text, _LANGUAGES)) == _GERMAN
 
-    def _encoded(self, texts: Sequence[str], german: bool) -> list[list[int]]:
+    def _tokens(self, text: str, german: bool) -> list[Token]:
         if german:
-            return self._pieces.ids(texts)
-        return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+            return next(self._pieces.read([text]))
+        encoding = self._tokenizer.encode(text)
+        return list(zip(encoding.ids, encoding.offsets, strict=True))
 
-    def _ids(self, text: str, german: bool) -> list[int]:
-        ids = self._encoded([text], german)[0]
-        return ids if len(ids) <= self.max_tokens else [*ids[: self.max_tokens - 1], ids[-1]]
+    def _cut(self, text: str, german: bool) -> list[Token]:
+        tokens = self._tokens(text, german)
+        if len(tokens) <= self.max_tokens:
+            return tokens
+        return [*tokens[: self.max_tokens - 1], tokens[-1]]
 
-    def _read(self, rows: Sequence[Sequence[int]], german: bool) -> "NDArray[np.float32]":
+    def _states(self, rows: Sequence[Sequence[int]], german: bool) -> "tuple[torch.Tensor, torch.Tensor]":
+        """What the model makes of each token, (rows, length, dimension), and what each counts, (rows, length)."""
         import torch
-        from torch.nn import functional
 
         length = max(map(len, rows))
         ids = torch.zeros((len(rows), length), dtype=torch.long)
@@ -137,10 +165,7 @@ class MiniLMEncoder:
                     if weight
                 )
                 weights = weights * self._weights_of(ids)
-            weights = weights.unsqueeze(-1)
-            mean = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
-            vectors: NDArray[np.float32] = functional.normalize(mean, dim=1).cpu().numpy()
-        return vectors
+        return hidden, weights
 
     def _embedded(self, ids: "torch.Tensor", german: bool) -> "torch.Tensor":
         from torch.nn import functional
@@ -192,6 +217,22 @@ class MiniLMEncoder:
 
         weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
         return functional.layer_norm(hidden, (self.dimension,), weight, bias, self._epsilon)
+
+
+def _ids(row: Sequence[Token]) -> list[int]:
+    return [number for number, _span in row]
+
+
+def _means(hidden: "torch.Tensor", weights: "torch.Tensor") -> "NDArray[np.float32]":
+    """Of the tokens of each row, weighted, of unit length: (rows, dimension)."""
+    import torch
+    from torch.nn import functional
+
+    with torch.inference_mode():
+        weights = weights.unsqueeze(-1)
+        mean = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
+        vectors: NDArray[np.float32] = functional.normalize(mean, dim=1).cpu().numpy()
+    return vectors
 
 
 def _mapped(hidden: "torch.Tensor", layer: Layer, name: str) -> "torch.Tensor":

@@ -1,14 +1,19 @@
 """Vectors of planned passages: looked up where the same text was embedded before, computed where not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from knowledge.generations import embedder_of
 from knowledge.indexing.planning import PlannedPassage
 from knowledge.models import Generation, Passage
+from knowledge.units import rows_to_int8
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _TEXTS_IN_A_CALL = 16  # a customer's question waits for one call at most
 _HASHES_IN_A_QUERY = 500
@@ -20,6 +25,7 @@ class PassageVectors:
 
     text: bytes
     heading: bytes  # of title and heading path alone
+    units: bytes  # int8, row by row, of the text's units; not of unit length, only their directions count
 
 
 def stored_vectors(hashes: Sequence[str], generation: Generation) -> dict[str, PassageVectors]:
@@ -32,27 +38,44 @@ def stored_vectors(hashes: Sequence[str], generation: Generation) -> dict[str, P
         rows = Passage.objects.filter(
             recipe__in=recipes, content_hash__in=hashes[start : start + _HASHES_IN_A_QUERY]
         )
-        for found, text, heading in rows.values_list("content_hash", "vector", "heading_vector"):
-            vectors[found] = PassageVectors(bytes(text), bytes(heading))
+        for found, *stored in rows.values_list("content_hash", "vector", "heading_vector", "unit_vectors"):
+            vectors[found] = PassageVectors(*(bytes(one) for one in stored))
     return vectors
 
 
 def embed(passages: Sequence[PlannedPassage], generation: Generation) -> dict[str, PassageVectors]:
     """By content hash. Raises EmbedderUnavailable, and RuntimeError where the model fails on a text."""
     embedder = embedder_of(generation)
-    texts = {(passage.language, text) for passage in passages for text in (passage.embedded, passage.heading)}
-    # Neighbours in length share a call, so that short texts are not padded to the longest.
-    ordered = sorted(texts, key=lambda entry: (entry[0], len(entry[1]), entry[1]))
-    known: dict[tuple[str, str], bytes] = {}
-    for language, entries in groupby(ordered, key=lambda entry: entry[0]):
-        of_language = [text for _language, text in entries]
-        for start in range(0, len(of_language), _TEXTS_IN_A_CALL):
-            part = of_language[start : start + _TEXTS_IN_A_CALL]
-            for text, row in zip(part, embedder.encode_passages(part, language=language), strict=True):
-                known[language, text] = np.asarray(row, dtype="<f4").tobytes()
+    headings: dict[tuple[str, str], bytes] = {}
+    for language, texts in _batches({(passage.language, passage.heading) for passage in passages}):
+        for text, row in zip(texts, embedder.encode_passages(texts, language=language), strict=True):
+            headings[language, text] = _float32(row)
+    units = {(passage.language, passage.embedded): passage.units for passage in passages}
+    bodies: dict[tuple[str, str], tuple[bytes, bytes]] = {}
+    for language, texts in _batches(units.keys()):
+        vectors, parts = embedder.encode_with_parts(
+            texts, [units[language, text] for text in texts], language=language
+        )
+        for text, row, of_units in zip(texts, vectors, parts, strict=True):
+            bodies[language, text] = _float32(row), rows_to_int8(of_units)
     return {
         passage.content_hash: PassageVectors(
-            known[passage.language, passage.embedded], known[passage.language, passage.heading]
+            text=bodies[passage.language, passage.embedded][0],
+            heading=headings[passage.language, passage.heading],
+            units=bodies[passage.language, passage.embedded][1],
         )
         for passage in passages
     }
+
+
+def _batches(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """Neighbours in length share a call, so that short texts are not padded to the longest."""
+    ordered = sorted(texts, key=lambda entry: (entry[0], len(entry[1]), entry[1]))
+    for language, entries in groupby(ordered, key=lambda entry: entry[0]):
+        of_language = [text for _language, text in entries]
+        for start in range(0, len(of_language), _TEXTS_IN_A_CALL):
+            yield language, of_language[start : start + _TEXTS_IN_A_CALL]
+
+
+def _float32(row: "NDArray[np.float32]") -> bytes:
+    return np.asarray(row, dtype="<f4").tobytes()

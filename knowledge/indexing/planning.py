@@ -7,6 +7,7 @@ from knowledge.chunking import Chunk, TokenCounter, embedded_text, split_article
 from knowledge.markdown import anchor_at, heading_anchors
 from knowledge.models import Article, Status
 from knowledge.outbox import Edition, edition_of
+from knowledge.units import MOST_VECTORS, places_in, split_units
 from knowledge.vectors import CollectionKey
 
 _LONGEST_ANCHOR = 200  # characters, what the column holds; the rest links to the top of the article
@@ -18,6 +19,8 @@ class PlannedPassage:
     anchor: str  # of its heading on the article page, without '#'
     embedded: str  # what the model reads
     heading: str  # title and heading path alone, which the model reads as well
+    # Where each of `knowledge.units.split_units(chunk.text)` stands in `embedded`; None where that cannot be told.
+    units: tuple[tuple[int, int] | None, ...]
     language: str  # of the article, which decides how the model reads it
     content_hash: str  # SHA-256 of language and `embedded`
 
@@ -52,6 +55,11 @@ def plan_article(article: Article, *, recipe: str, count_tokens: TokenCounter, m
                 anchor=anchor if len(anchor) <= _LONGEST_ANCHOR else "",
                 embedded=embedded,
                 heading=heading,
+                units=tuple(
+                    places_in(
+                        embedded, chunk.text, split_units(chunk.text)[:MOST_VECTORS], after=len(heading)
+                    )
+                ),
                 language=article.language,
                 content_hash=digest,
             )

@@ -298,7 +298,7 @@ def _store(plan: Plan, vectors: dict[str, PassageVectors], generation: Generatio
         old = list(
             Passage.objects.filter(article_id=plan.article_id, recipe=generation.recipe)
             .order_by("position")
-            .defer("vector", "heading_vector")
+            .defer("vector", "heading_vector", "unit_vectors")
         )
         if not generations.written_to(generation).update(version=F("version") + 1):
             transaction.set_rollback(True)  # its successor took over, or nobody wants it any more
@@ -332,6 +332,7 @@ def _row(plan: Plan, passage: PlannedPassage, vectors: PassageVectors, generatio
         content_hash=passage.content_hash,
         vector=vectors.text,
         heading_vector=vectors.heading,
+        unit_vectors=vectors.units,
     )
 
 

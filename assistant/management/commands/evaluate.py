@@ -7,7 +7,7 @@ from typing import Any, get_args
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from assistant.evaluation import Articles, Outcome, Report, evaluate
+from assistant.evaluation import Articles, Report, evaluate, signals_row
 from assistant.quality.records import store_run
 from assistant.quality.report import as_html
 from knowledge.labelled import BadQuestionFile, read_questions
@@ -78,7 +78,7 @@ class Command(BaseCommand):
         if options["signals_out"]:
             with options["signals_out"].open("w", encoding="utf-8") as file:
                 for outcome in report.outcomes:
-                    file.write(json.dumps(_signals_row(outcome, options["questions"])) + "\n")
+                    file.write(json.dumps(signals_row(outcome, options["questions"].parent.name)) + "\n")
         figures = report.figures()
         name = "/".join(options["questions"].resolve().parts[-2:])
         if options["report"]:
@@ -113,7 +113,7 @@ class Command(BaseCommand):
                     f"{name}: {group['questions']} questions, {group['answerable']} answerable"
                 )
             )
-            for part in ("retrieval", "answering", "confidence", "latency_ms"):
+            for part in ("retrieval", "answering", "answers", "confidence", "latency_ms"):
                 shown = ", ".join(
                     f"{key} {'–' if value is None else value}" for key, value in group[part].items()
                 )
@@ -121,15 +121,3 @@ class Command(BaseCommand):
         for key in ("left_out", "unmatched_gold"):
             if figures[key]:
                 self.stdout.write(f"{key}: {figures[key]}")
-
-
-def _signals_row(outcome: Outcome, path: Path) -> dict[str, Any]:
-    return {
-        "set": path.parent.name,
-        "id": outcome.question.id,
-        "language": outcome.question.language,
-        "article_language": outcome.decision.retrieval.article_language,
-        "answerable": outcome.is_answerable,
-        "right": outcome.is_top_right,
-        "signals": outcome.decision.confidence.signals,
-    }

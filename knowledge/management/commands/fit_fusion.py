@@ -7,12 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from knowledge.embeddings import (
-    Embedder,
-    EmbedderUnavailable,
-    current_recipe,
-    get_embedder,
-)
+from knowledge.embeddings import EmbedderUnavailable, current_recipe, get_embedder
 from knowledge.fusion import (
     DEFAULTS_FILE,
     LabelledPool,
@@ -25,7 +20,7 @@ from knowledge.fusion import (
 )
 from knowledge.importers import UnusablePath
 from knowledge.labelled import BadQuestionFile, LabelledQuestion, read_questions
-from knowledge.measuring import IndexedArticles, index_articles, pools
+from knowledge.measuring import IndexedArticles, QuestionReader, kept_questions, pools, read_set
 from knowledge.models import Language
 
 _ARTICLES, _QUESTIONS, _ACROSS = "articles.jsonl", "questions.jsonl", "questions_crosslingual.jsonl"
@@ -47,18 +42,21 @@ class Command(BaseCommand):
             choices=Language.values,
             help="Fit only these, and across languages; the others keep their weights (default: all anew).",
         )
+        parser.add_argument("--work", type=Path, help="Keep vectors in this folder, as measure_sets does.")
         parser.add_argument("--out", type=Path, default=DEFAULTS_FILE, help="Where to write the weights.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         within: list[LabelledPool] = []
         across: list[LabelledPool] = []
         try:
-            embedder = get_embedder()
             for folder in options["sets"]:
-                articles = _articles(folder, embedder)
-                within += _pools(folder, _QUESTIONS, articles, embedder, other_language=False)
+                articles = read_set(folder, work=options["work"])
+                kept = kept_questions(folder, options["work"]) if options["work"] else None
+                reader = QuestionReader(get_embedder(), kept=kept)
+                within += _pools(folder, _QUESTIONS, articles, reader, other_language=False)
                 if (folder / _ACROSS).exists():
-                    across += _pools(folder, _ACROSS, articles, embedder, other_language=True)
+                    across += _pools(folder, _ACROSS, articles, reader, other_language=True)
+                reader.keep()
         except (EmbedderUnavailable, BadQuestionFile, UnusablePath) as error:
             raise CommandError(str(error)) from error
         if not within:
@@ -113,25 +111,11 @@ def _shown(mix: Mix, figures: Measured) -> str:
     )
 
 
-def _articles(folder: Path, embedder: Embedder) -> dict[str, IndexedArticles]:
-    """The set's articles by language. Raises UnusablePath where it has none in any."""
-    found: dict[str, IndexedArticles] = {}
-    problem: UnusablePath | None = None
-    for language in Language.values:
-        try:
-            found[language] = index_articles(folder / _ARTICLES, language=language, embedder=embedder)
-        except UnusablePath as error:  # a set may be in one language alone
-            problem = error
-    if not found and problem is not None:
-        raise problem
-    return found
-
-
 def _pools(
     folder: Path,
     file: str,
     articles: dict[str, IndexedArticles],
-    embedder: Embedder,
+    reader: QuestionReader,
     *,
     other_language: bool,
 ) -> list[LabelledPool]:
@@ -147,7 +131,7 @@ def _pools(
         for pool in pools(
             indexed,
             asked,
-            embedder=embedder,
+            reader=reader,
             corpus=f"{folder.name} {language}" + (f" in {article_language}" if other_language else ""),
         )
     ]

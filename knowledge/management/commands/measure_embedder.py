@@ -18,6 +18,7 @@ from knowledge.labelled import BadQuestionFile, read_questions
 from knowledge.measuring import (
     DEMO,
     PROBE,
+    QuestionReader,
     index_articles,
     measured,
     pools,
@@ -98,7 +99,7 @@ def _questions(embedder: Embedder, options: dict[str, Any]) -> dict[str, dict[st
         options["articles"], language=options["articles_language"] or language, embedder=embedder
     )
     questions, _left_out = read_questions(options["questions"], language=language)
-    found = pools(articles, questions, embedder=embedder)
+    found = pools(articles, questions, reader=QuestionReader(embedder))
     if not found:
         raise CommandError("None of the questions has its gold among these articles.")
     mix = default_weights().mix(language, is_other_language=articles.language != language)
