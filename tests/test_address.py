@@ -10,7 +10,11 @@ from django.conf import settings
 LOCALE = settings.BASE_DIR / "locale" / "de" / "LC_MESSAGES"
 FORMAL = re.compile(r"\b(?:Sie|Ihr|Ihre|Ihnen|Ihrem|Ihren|Ihrer|Ihres)\b")
 # "Sie" is the estimate, the answer or the file here.
-NOBODY_IS_ADDRESSED = {"It does not answer my question", "It is hard to understand"}
+NOBODY_IS_ADDRESSED = {
+    "It does not answer my question",
+    "It is hard to understand",
+    "It quoted an article that has been withdrawn since.",
+}
 STAFF_ONLY = ("admin", "management", "importers", "migrations", "demo", "static")
 STAFF_MODULES = ("logo.py", "site.py", "roles.py", "serving.py", "checks.py")
 
