@@ -5,11 +5,13 @@ from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.utils import translation
 
+from assistant.addresses import of_the_site
 from assistant.models import Mail
 from assistant.queue_figures import reply_time
 from knowledge import site
 
 
+@of_the_site()
 def compose(mail: Mail) -> EmailMessage:
     ticket, message = mail.ticket, mail.message
     template = "ticket_confirmation" if message is None else "staff_reply"

@@ -17,6 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from assistant.addresses import of_the_site
 from assistant.asking import Decision, Inquiry, decide, nobody_waits
 from assistant.matters import Phrase, find_matter
 from assistant.models import (
@@ -150,6 +151,7 @@ def store_question(
     return question
 
 
+@of_the_site()
 def settle_question(*, question: Question, on_stage: Callable[[Stage], None] = nobody_waits) -> Question:
     """Answers or escalates a stored question. Safe to repeat: who claims the row first stores the outcome.
 

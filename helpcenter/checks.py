@@ -79,3 +79,19 @@ def switches_are_known(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
             except ImproperlyConfigured as error:
                 found.append(Error(str(error), id="helpcenter.E004"))
     return found
+
+
+@register()
+def old_names_are_told(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A limit that somebody believes in and that is not there is worse than none."""
+    old = sorted(name for name in os.environ if name.startswith("API_RATE_"))
+    if not old:
+        return []
+    return [
+        Warning(
+            f"{', '.join(old)}: not read any more.",
+            hint="BUDGET_QUESTIONS, BUDGET_SEARCH, BUDGET_FEEDBACK and BUDGET_TICKETS took their place, for pages and "
+            "API together (docs/operations.md, Abuse).",
+            id="helpcenter.W002",
+        )
+    ]

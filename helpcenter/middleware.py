@@ -35,7 +35,7 @@ class SiteMiddleware:
 
 
 class PolicyMiddleware(CSPMiddleware):
-    """The Content-Security-Policy of each part of the site. `knowledge.frames` lets chosen sites frame a page."""
+    """The Content-Security-Policy of each part of the site. `assistant.widget` names who may frame its pages."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False

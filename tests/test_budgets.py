@@ -238,7 +238,8 @@ def test_the_page_gives_back_what_was_typed_and_offers_a_person(limits, client, 
 
 
 @pytest.mark.django_db
-def test_a_blocked_asker_still_reaches_a_person(limits, client):
+def test_a_blocked_asker_still_reaches_a_person(limits, client, settings):
+    settings.CONTACT_EMAIL = "help@example.org"
     limits(questions=("1/hour", "off"), tickets=("2/hour", "off"))
     ask(client)
     assert ask(client).status_code == 429
@@ -249,6 +250,7 @@ def test_a_blocked_asker_still_reaches_a_person(limits, client):
     assert refused.status_code == 429
     assert "They squeal." in refused.content.decode()
     assert 'name="contact_email" value="ada@example.org"' in refused.content.decode()
+    assert 'href="mailto:help@example.org"' in refused.content.decode()
 
 
 @pytest.mark.django_db

@@ -1,14 +1,9 @@
 """What the browser is told it may do with a page: run what carries its nonce, load what is ours, frame nothing."""
 
 import re
-from typing import Any
 
 import pytest
-from django.http import HttpResponse
-from django.test import Client, RequestFactory
-
-from knowledge.frames import embeddable
-from knowledge.site import SiteSettings
+from django.test import Client
 
 PUBLIC = ["/de/", "/en/", "/de/ask/", "/en/contact/", "/de/search/?q=x", "/en/nothing/", "/de/login/"]
 
@@ -53,29 +48,3 @@ def test_the_administration_and_the_api_documentation_have_a_policy_of_their_own
         assert told["frame-ancestors"] == "'none'"
     html = client.get("/api/v1/docs/").content.decode()
     assert re.search(r'<script nonce="[^"]+">', html)
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("hosts", "ancestors", "is_left_to_the_policy"),
-    [
-        ("", ["'none'"], False),
-        (
-            "https://shop.example.org\nhttps://*.example.com",
-            ["https://shop.example.org", "https://*.example.com"],
-            True,
-        ),
-    ],
-)
-def test_an_embeddable_page_may_be_framed_by_the_sites_that_were_named(
-    hosts, ancestors, is_left_to_the_policy
-):
-    SiteSettings.objects.create(pk=1, widget_hosts=hosts)
-
-    @embeddable
-    def widget(request):
-        return HttpResponse()
-
-    response: Any = widget(RequestFactory().get("/"))
-    assert response._csp_replace["frame-ancestors"] == ancestors
-    assert response.xframe_options_exempt is is_left_to_the_policy

@@ -5,9 +5,10 @@ import time
 from html import unescape
 
 import pytest
+from django.core import mail
 from django.test import Client
 
-from assistant.models import Feedback, Question, Ticket
+from assistant.models import Citation, Feedback, Question, Ticket
 from assistant.widget.hosts import may_embed, origin_of
 from assistant.widget.passes import LIFETIME_SECONDS, BadPass, Pass
 from knowledge.site import SiteSettings
@@ -76,8 +77,10 @@ def test_a_conversation_without_a_single_cookie(hosts, pause):
     assert Feedback.objects.get().helpful
     assert not client.cookies
     assert all(question.channel == "widget" for question in Question.objects.all())
+    assert all(url.startswith("/en/") for url in Citation.objects.values_list("url", flat=True))
 
 
+@pytest.mark.django_db(transaction=True)  # the mail leaves within the request
 def test_a_person_from_inside_the_widget(hosts):
     client = Client(enforce_csrf_checks=True)
     start = client.get(begin(client, "de"))
@@ -91,6 +94,7 @@ def test_a_person_from_inside_the_widget(hosts):
     assert sent.status_code == 302 and sent["Location"].startswith("/w/")
     told = client.get(sent["Location"])
     assert Ticket.objects.get().contact_email == "ada@example.org"
+    assert "/de/tickets/" in mail.outbox[0].body and "/w/" not in mail.outbox[0].body
     assert "Vielen Dank" in text_of(told.content) or "Danke" in text_of(told.content)
     again = re.search(r'href="(/w/[^"]+/de/widget/)"', told.content.decode())
     assert again is not None

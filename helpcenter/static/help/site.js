@@ -37,6 +37,15 @@
   const SHORTEST = 2;
   const PAUSE_MS = 120;
 
+  // As a click on a link: inside the widget it opens beside the site (widget-frame.js).
+  const follow = (url) => {
+    const link = document.createElement("a");
+    link.href = url;
+    document.body.append(link);
+    link.click();
+    link.remove();
+  };
+
   const suggestTo = (field, number) => {
     const anchor = field.closest(".suggest-anchor");
     const list = document.createElement("ul");
@@ -169,7 +178,7 @@
       } else if (event.key === "Enter" && active >= 0 && !list.hidden) {
         event.preventDefault();
         event.stopImmediatePropagation();
-        location.assign(options()[active].dataset.url);
+        follow(options()[active].dataset.url);
       } else if (event.key === "Tab") close();
     });
     field.form.addEventListener("submit", close);
@@ -179,7 +188,7 @@
       const option = event.target.closest("[role=option]");
       if (!option) return;
       if (event.ctrlKey || event.metaKey || event.shiftKey) window.open(option.dataset.url, "_blank", "noopener");
-      else location.assign(option.dataset.url);
+      else follow(option.dataset.url);
     });
     field.addEventListener("blur", () => setTimeout(close, 100));
   };
