@@ -2,6 +2,7 @@
 
 import pytest
 
+from assistant.asking import Inquiry, decide
 from knowledge.advice import Kind, advise, check_wording
 from knowledge.advice.statements import disagreement, read_statement
 from knowledge.advice.wording import reading_ease
@@ -158,3 +159,5 @@ def test_the_texts_of_the_seeds(shared_data, make_article):
     assert (made["001"].pk, "personalis") in views
     for number in ("000", "002", "003", "004"):
         assert any(one.kind is Kind.BOILERPLATE for one in advise(made[number])), number
+    # What is announced and not there cannot be told.
+    assert decide(Inquiry("Welche zehn Schritte empfiehlt Spitch?", language="de")).draft is None
