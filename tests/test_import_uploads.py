@@ -218,7 +218,7 @@ def test_entities_are_not_expanded_and_nothing_is_fetched(editor, tmp_path):
 
 
 def test_a_picture_that_is_none_is_left_out(editor):
-    pages = {
+    pages: dict[str, bytes | str] = {
         "h/a.md": "# A\n\n![Shown](x.png) and ![Outside](../../x.png) text.\n",
         "h/x.png": b"<svg onload=alert(1)>",
     }
