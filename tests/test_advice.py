@@ -2,6 +2,7 @@
 
 import pytest
 
+from assistant.asking import Inquiry, decide
 from knowledge.advice import Kind, advise, check_wording
 from knowledge.advice.statements import disagreement, read_statement
 from knowledge.advice.wording import reading_ease
@@ -54,11 +55,13 @@ def test_a_draft_is_compared_with_what_customers_can_find(make_article):
     make_article("Pause in the app", same)
     draft = _draft(f"You can pause your plan for up to 6 months in a year.\n\n## In the app\n\n{same}")
 
-    found = {finding.kind: finding for finding in advise(draft) if finding.other}
+    findings = advise(draft)
+    found = {finding.kind: finding.other for finding in findings if finding.other}
+    details = {finding.kind: finding.detail for finding in findings}
 
-    assert found[Kind.NUMBERS].detail == "6 ≠ 3"
-    assert found[Kind.NUMBERS].other.quote == "You can pause your plan for up to 3 months in a year."
-    assert found[Kind.DUPLICATE].other.title == "Pause in the app"
+    assert details[Kind.NUMBERS] == "6 ≠ 3"
+    assert found[Kind.NUMBERS].quote == "You can pause your plan for up to 3 months in a year."
+    assert found[Kind.DUPLICATE].title == "Pause in the app"
     assert not draft.passages.exists()
 
 
@@ -158,3 +161,5 @@ def test_the_texts_of_the_seeds(shared_data, make_article):
     assert (made["001"].pk, "personalis") in views
     for number in ("000", "002", "003", "004"):
         assert any(one.kind is Kind.BOILERPLATE for one in advise(made[number])), number
+    # What is announced and not there cannot be told.
+    assert decide(Inquiry("Welche zehn Schritte empfiehlt Spitch?", language="de")).draft is None

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from PIL import Image
 
 from knowledge.exporting import export_to_folder
-from knowledge.importers import apply_entries, open_source
+from knowledge.importers import Problem, apply_entries, open_source
 from knowledge.media import read_picture, store_picture
 from knowledge.models import Article, Category, Status
 
@@ -141,4 +141,5 @@ def test_the_admin_gives_a_zip_of_everything(client, staff):
 def test_a_damaged_export_says_where(tmp_path, head, reason):
     (tmp_path / "t.md").write_text(f"---\n{head}\n---\nText.")
     (problem,) = open_source(tmp_path).read()
+    assert isinstance(problem, Problem)
     assert reason in problem.reason

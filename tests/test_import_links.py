@@ -125,3 +125,33 @@ def test_a_hostile_body_is_read_in_one_pass():
         "article:" * 100_000,
     ):
         link_resolver(body, language="en", stands_in=HOME)
+
+
+@pytest.mark.parametrize(
+    ("home", "target", "href"),
+    [
+        ("https://old.example/en-US/kb/start", "https://old.example/en-US/kb/cancel", "/en-US/kb/cancel"),
+        (
+            "https://old.example/kb/start",
+            "https://old.example/kb/cancel",
+            "https://old.example/kb/cancel/?from=x#how",
+        ),
+        ("/de/features/start", "/de/features/cancel", "/de/features/cancel"),
+        ("/article/start", "/article/cancel", "/article/cancel/#how"),
+        ("/help/start", "/help/cancel", "cancel"),
+    ],
+)
+def test_an_address_at_the_source_leads_to_the_article(home, target, href):
+    article = _article("cancel", source_url=target)
+    found = resolve_link(href, language="en", stands_in=LinkSource("help", "start", home))
+    assert found == article.get_absolute_url() + ("#how" if "#how" in href else "")
+    assert resolve_link(href, language="en", stands_in=LinkSource("another", "start", home)) is None
+
+
+@pytest.mark.parametrize(
+    "href", ["https://elsewhere.example/kb/cancel", "#how", "mailto:a@example.org", "/kb/other"]
+)
+def test_other_addresses_stay_as_they_are(href):
+    _article("cancel", source_url="https://old.example/kb/cancel")
+    home = LinkSource("help", "start", "https://old.example/kb/start")
+    assert resolve_link(href, language="en", stands_in=home) is None
