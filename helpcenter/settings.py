@@ -296,7 +296,7 @@ _rate = validate.Regexp(
 )
 BUDGETS = {  # a client's and the site's; pages, widget and API count together, in all processes
     "questions": (
-        _read("str", "BUDGET_QUESTIONS", "20/min", validate=_rate),
+        _read("str", "BUDGET_QUESTIONS", "60/min", validate=_rate),
         _read("str", "SITE_BUDGET_QUESTIONS", "600/min", validate=_rate),
     ),
     "search": (
