@@ -19,6 +19,9 @@ from knowledge.models import Language, Reader
 from knowledge.retrieval import PASSAGES, Retrieval, RetrievedPassage, retrieve, translation_of
 
 _SHORTEST_PART = 3  # words; what is shorter is no question of its own
+_MOST_PARTS = (
+    3  # each is looked for by itself: a message of two hundred would keep a thread for half a minute
+)
 # Two questions in one message: where a sentence ends in a question mark, or where one begins after "and".
 _PARTS = re.compile(
     r"(?<=\?)\s+|,?\s+(?:und|and)\s+(?=(?:wie|was|wo|wann|warum|wer|welche[rsnm]?|wieso|kann|darf|muss|gibt|how|what|where"
@@ -197,7 +200,7 @@ def _in_own_language(found: _Found, inquiry: Inquiry, desk: _Desk) -> _Found:
 def _answerable_parts(inquiry: Inquiry, whole: _Found, desk: _Desk) -> list[_Found]:
     """What was found for each question in a message of several, where each can be answered from another article."""
     texts = [text for text in _PARTS.split(inquiry.text) if len(text.split()) >= _SHORTEST_PART]
-    if len(texts) < 2:
+    if not 2 <= len(texts) <= _MOST_PARTS:
         return []
     # A later part may lean on an earlier one as a follow-up does.
     parts = []

@@ -46,6 +46,19 @@ def test_a_part_that_nothing_answers_leaves_the_question_whole(articles):
         assert {one.passage.article_id for one in decision.draft.citations} <= {articles["pause"].pk}
 
 
+def test_a_message_of_many_questions_is_looked_for_once(articles):
+    """By what it costs: each look embeds another text."""
+    looks: list[str] = []
+
+    def counted(question, **options):
+        looks.append(question)
+        return retrieve(question, **options)
+
+    many = "Where is my invoice now? " * 60
+    decide(Inquiry(text=many, language="en", article_languages=("en",)), counted)
+    assert looks == [many]
+
+
 def test_a_follow_up_is_looked_for_together_with_what_came_before(articles):
     history = ("user: How do I pause my subscription?", f"assistant: {PAUSE}")
     alone = retrieve("And what does it cost for two?", language="en")
