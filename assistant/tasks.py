@@ -40,7 +40,7 @@ def forget_full_budgets_task() -> None:
         log.warning("Full budgets are left to the next sweep: %s", error)
 
 
-@shared_task(name="assistant.calibrate", soft_time_limit=3000, time_limit=3300)  # type: ignore[untyped-decorator]
+@shared_task(name="assistant.calibrate", soft_time_limit=1140, time_limit=1200)  # type: ignore[untyped-decorator]
 def calibrate_task(calibration_id: int) -> None:
     """Somebody waits for it in the admin. Safe to repeat: one that has ended is left alone."""
     from assistant.calibration.running import run

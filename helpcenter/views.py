@@ -20,6 +20,7 @@ from assistant.models import MAX_DETAIL_LENGTH, MAX_QUESTION_LENGTH
 from assistant.typed import typed_fields
 from helpcenter.outage import is_outage, outage_response
 from helpcenter.readiness import readiness
+from knowledge import site
 
 _CUSTOMERS_FORMS = frozenset(
     ["ask", "finish", "feedback", "contact", "new_ticket", "ticket_reply", "ticket_close", "ticket_reopen"]
@@ -71,6 +72,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
             "detail_limit": MAX_DETAIL_LENGTH,
         }
         return render(request, "413.html", limits, status=413)
+    site.use_last_known()  # whoever asks for a host that is not ours gets no query
     return render(request, "400.html", status=400)
 
 
