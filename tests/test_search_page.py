@@ -84,8 +84,8 @@ def test_what_shares_no_word_is_shown_as_a_guess(client, many):
 
 def test_a_search_asks_a_fixed_number_of_times(client, many, django_assert_num_queries):
     client.get("/en/search/", {"q": "battery"})
-    # generation, passages and articles through the gate, articles for the page, generation for the spelling, site
-    with django_assert_num_queries(6):
+    # generation, synonyms, passages and articles through the gate, articles for the page, spelling's generation, site
+    with django_assert_num_queries(7):
         client.get("/en/search/", {"q": "battery"})
 
 
