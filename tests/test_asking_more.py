@@ -107,13 +107,13 @@ def test_the_sites_synonyms_find_what_the_question_does_not_name(articles):
     SynonymGroup.objects.create(words="Faktura, invoice", language="en")
     found = retrieve(question, language="en")
     assert found.article_ids[0] == articles["invoice"].pk
-    assert found.passages[0].bm25 > 0
+    assert (found.passages[0].bm25 or 0) > 0
 
 
 def test_a_misspelt_word_still_counts(articles):
     found = retrieve("downlod the invioce", language="en")
     assert found.article_ids[0] == articles["invoice"].pk
-    assert found.passages[0].bm25 > 0
+    assert (found.passages[0].bm25 or 0) > 0
 
 
 def test_the_linked_translation_answers_what_only_the_other_article_was_found_for(make_article):

@@ -3,6 +3,7 @@
 import json
 import shutil
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import pytest
@@ -182,7 +183,7 @@ def test_a_name_that_only_english_knows_is_read_in_english_pieces():
 
     shipped = load_embedder("minilm-de-en")
     folder = files("knowledge.embeddings") / "minilm_de_en"
-    router = SentenceTransformer(str(folder), trust_remote_code=True, device="cpu")[0]
+    router: Any = SentenceTransformer(str(folder), trust_remote_code=True, device="cpu")[0]
     pieces, english = router._pieces, router.english.tokenizer
     [row] = pieces.ids(["Wo ist Luther?"])
     assert len(router.german_tokenizer.encode("Luther", add_special_tokens=False).ids) > 1

@@ -1,6 +1,8 @@
 """Public pages, the administration and the API's documentation in a real browser: nothing is refused by the policy,
 and the box can be used by keyboard."""
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -18,7 +20,7 @@ def pause(make_article: MakeArticle, make_category) -> Article:
     return make_article("Pause your subscription", body, slug="pause", category=plans)
 
 
-def watched(browser: Browser, live_server, **options: object) -> tuple[Page, list[str]]:
+def watched(browser: Browser, live_server, **options: Any) -> tuple[Page, list[str]]:
     page, watch = open_page(browser, live_server.url, **options)
     return page, watch.problems
 

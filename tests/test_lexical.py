@@ -160,7 +160,8 @@ def test_a_word_that_the_dictionary_knows_is_no_slip_of_the_pen(index: LexicalIn
 def test_a_slip_counts_less_than_the_word_itself(index: LexicalIndex) -> None:
     (right,), (wrong,) = index.terms("Rechnung"), index.terms("Rechung")
     assert wrong.is_known
-    assert index.scores([wrong], [21])[0] < index.scores([right], [21])[0]
+    [slipped], [spelt] = index.scores([wrong], [21]), index.scores([right], [21])
+    assert slipped is not None and spelt is not None and slipped < spelt
     assert 0 < index.holds(wrong, 21) < 1
 
 
