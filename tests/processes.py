@@ -16,7 +16,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def environment(data_dir: Path, **values: str) -> dict[str, str]:
     """Without what this test run set for itself: a DATA_DIR of its own and the defaults of a fresh clone."""
-    dropped = ("DATABASE_URL", "CHROMA_URL", "CELERY_BROKER_URL", "EMAIL_URL", "DJANGO_SETTINGS_MODULE")
+    dropped = (
+        "DATABASE_URL",
+        "CHROMA_URL",
+        "CELERY_BROKER_URL",
+        "EMAIL_URL",
+        "DJANGO_SETTINGS_MODULE",
+        "DJANGO_ALLOW_ASYNC_UNSAFE",  # of the fixture `browser`
+    )
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return {**kept, "DATA_DIR": str(data_dir), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **values}
 

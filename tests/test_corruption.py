@@ -128,7 +128,9 @@ class Talk:
             answer = self.process.stdout.readline()
             if answer:
                 return json.loads(answer)
-            assert self.process.wait(HANG_SECONDS) < 0  # of a signal, not of an error
+            ended = self.process.wait(HANG_SECONDS)
+            assert self.process.stderr is not None
+            assert ended < 0, self.process.stderr.read()  # of a signal, not of an error
             self.deaths += 1
             self._start()
         raise AssertionError("a second process died of it as well")

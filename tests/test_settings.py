@@ -1,11 +1,12 @@
 """A bad value stops start-up with its name, what was found and what is allowed; good ones need no code."""
 
-import os
 import subprocess
 import sys
 
 import pytest
 from django.conf import settings
+
+from tests.processes import environment as clean_environment
 
 PRODUCTION = {
     "SECRET_KEY": "k" * 30 + "0123456789abcdefghijklmnopqrstuvwxyz",
@@ -23,7 +24,7 @@ def _manage(tmp_path, *arguments, **environment):
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=settings.BASE_DIR,
-        env={**os.environ, "DATA_DIR": str(tmp_path), **environment},
+        env=clean_environment(tmp_path, **environment),
         capture_output=True,
         text=True,
         timeout=300,
