@@ -18,6 +18,7 @@ from typing import Final
 from django.conf import settings
 from django.http import FileResponse, Http404, HttpRequest
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 MAX_PICTURE_BYTES: Final = 5 * 1024 * 1024
 MAX_PICTURE_PIXELS: Final = 50_000_000
@@ -78,6 +79,7 @@ def store_picture(picture: Picture) -> str:
     return picture.address
 
 
+@require_safe
 def serve_picture(_request: HttpRequest, name: str) -> FileResponse:
     """`name` is what the route lets through: a content hash and a suffix."""
     path = Path(settings.MEDIA_ROOT) / _FOLDER / name

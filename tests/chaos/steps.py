@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from tests.chaos.ledger import Citation, Snapshot, Text
 
-LONG_SECTIONS = 120  # more than a sync embeds before it renews its lease
+LONG_SECTIONS = 40  # more than a sync embeds before it renews its lease
 EMAIL = "ada@example.org"
 
 
