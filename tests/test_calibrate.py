@@ -18,7 +18,7 @@ from assistant.calibration.rescaling import fit_rescale
 from assistant.confidence import Rescale, is_of_site
 from assistant.measured import Calibration, CalibrationState
 from assistant.services import ask_question
-from tests.judged import judged, labelled_rows, make_articles, write_rows
+from tests.judged import in_force, judged, labelled_rows, make_articles, write_rows
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.django_db
@@ -39,12 +39,6 @@ def calibrate(*arguments, **options):
     out = io.StringIO()
     call_command("calibrate", *map(str, arguments), json=True, stdout=out, **options)
     return json.loads(out.getvalue())
-
-
-def in_force(threshold: float, **fields) -> Calibration:
-    binding = store.binding_fields(store.Binding.now())
-    values = {"state": CalibrationState.LIVE, "source": "test", "max_risk": 0.05, "confidence": 0.95}
-    return Calibration.objects.create(**values | binding | {"threshold": threshold} | fields)
 
 
 def test_it_says_what_is_promised_and_puts_it_in_force(questions):
@@ -203,6 +197,10 @@ def test_what_is_counted_is_what_customers_get(center, make_article, threshold):
     in_force(threshold)
     texts = [str(row["question"]) for row in labelled_rows(off_topic=2)][::2]
     inquiries = [Inquiry(text=text, language="en") for text in texts]
+    inquiries += [
+        Inquiry(text=f"{one} {other}", language="en")  # two questions in one
+        for one, other in zip(texts, reversed(texts), strict=True)
+    ]
     inquiries += [
         Inquiry(text=text, language="de")
         for text in ("Ladegerät verloren", "Nehmen Sie PayPal?", "Was kostet eine Pause?")
