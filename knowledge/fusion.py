@@ -29,6 +29,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from knowledge.followups import Leaning
+
 DEFAULTS_FILE: Final = Path(__file__).with_name("fusion_defaults.json")
 _ANY: Final = ""  # the key of the mix for a language nobody fitted
 
@@ -89,6 +91,7 @@ class FusionWeights:
 
     same_language: Mapping[str, Mix]  # by language of question and passage; "" for any other language
     other_language: Mix  # where BM25 meets only names, numbers and loan words
+    follow_ups: Leaning
     provenance: str
 
     def mix(self, language: str, *, is_other_language: bool) -> Mix:
@@ -125,6 +128,7 @@ def default_weights() -> FusionWeights:
     return FusionWeights(
         same_language={language: Mix(**mix) for language, mix in raw["same_language"].items()},
         other_language=Mix(**raw["other_language"]),
+        follow_ups=Leaning(**raw["follow_ups"]),
         provenance=raw["provenance"],
     )
 

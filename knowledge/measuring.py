@@ -1,8 +1,8 @@
 """What an embedding model is worth on labelled questions, on sentence pairs and on a probe; no database.
 
 Passages are cut, indexed and ranked as on a site, and searched exactly. `measured` tells the signals apart:
-vectors of the passages alone, with the headings', BM25 alone, and the mix that customers get. `pools` is what
-`knowledge.fusion.fit` learns from.
+vectors of the passages alone, with the headings', BM25 alone, and the mix that customers get. `knowledge.pools`
+makes of it what is fitted on.
 """
 
 import json
@@ -25,7 +25,7 @@ from knowledge.language import SHORT, detect_language, most_likely_language
 from knowledge.lexical import LexicalIndex, LexicalRow
 from knowledge.models import Article, Language, Reader
 from knowledge.plaintext import join_preface
-from knowledge.ranking import Placed, Reading, Stored, order, signals_of
+from knowledge.ranking import Placed, Reading, Stored, order
 from knowledge.retrieval import PASSAGES, POOL, Retrieval, RetrievedPassage
 from knowledge.units import rows_to_int8
 
@@ -194,50 +194,6 @@ def read_wording(
     return reading, {*nearest, *(row for row, _bm25 in articles.lexical.search(reading.terms, POOL))}
 
 
-def pools(
-    articles: IndexedArticles,
-    questions: Sequence[LabelledQuestion],
-    *,
-    reader: QuestionReader,
-    corpus: str = "",
-) -> list[LabelledPool]:
-    """The candidates of every question, as retrieval proposes them; questions without gold are left out."""
-    found: list[LabelledPool] = []
-    reader.learn((question.language, question.text) for question in questions)
-    for question in questions:
-        gold = frozenset(articles.numbers[key] for key in question.gold if key in articles.numbers)
-        if not gold:
-            continue
-        reading, proposed = read_wording(articles, question.text, language=question.language, reader=reader)
-        signals = signals_of(
-            reading,
-            sorted(proposed),
-            {row: articles.stored[row] for row in proposed},
-            articles.lexical,
-            question.language != articles.language,
-        )
-        found.append(
-            LabelledPool(
-                corpus=corpus,
-                language=question.language,
-                candidates=tuple(candidate for candidate, _units in signals),
-                article_ids=gold,
-                mass=reading.mass or None,
-            )
-        )
-    return found
-
-
-def found_by_words(articles: IndexedArticles, questions: Sequence[LabelledQuestion]) -> float:
-    """hit@1 of BM25 alone, 0..1."""
-    hits = 0
-    for question in questions:
-        gold = {articles.numbers[key] for key in question.gold if key in articles.numbers}
-        best = articles.lexical.search(articles.lexical.terms(question.text), 1)
-        hits += any(articles.stored[row].article_id in gold for row, _bm25 in best)
-    return hits / len(questions) if questions else 0.0
-
-
 class MemoryHelpCenter:
     """A help center without a database: `retrieve` answers as `knowledge.retrieval.retrieve` does."""
 
@@ -302,10 +258,9 @@ class MemoryHelpCenter:
             article_language=articles.language,
             recipe="",
             passages=tuple(
-                self._passage(articles, rank, placed)
-                for rank, placed in enumerate(ranked.placed[:PASSAGES], start=1)
+                self._passage(articles, rank, one) for rank, one in enumerate(ranked.placed[:PASSAGES], start=1)
             ),
-            article_ids=tuple(dict.fromkeys(placed.candidate.article_id for placed in ranked.placed)),
+            article_ids=tuple(dict.fromkeys(one.candidate.article_id for one in ranked.placed)),
             lexical=articles.lexical,
             terms=ranked.reading.terms,
             history=ranked.history,

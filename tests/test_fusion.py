@@ -21,6 +21,7 @@ from knowledge.fusion import (
 WEIGHTS = FusionWeights(
     same_language={"": Mix(lexical=0.5, heading_discount=0.05)},
     other_language=Mix(lexical=0.1, heading_discount=0.05),
+    follow_ups=default_weights().follow_ups,
     provenance="tests",
 )
 

@@ -20,12 +20,11 @@ from knowledge.measuring import (
     IndexedArticles,
     MemoryHelpCenter,
     QuestionReader,
-    found_by_words,
     kept_questions,
-    pools,
     read_set,
 )
 from knowledge.models import Language
+from knowledge.pools import found_by_words, pools
 
 _QUESTIONS = "questions.jsonl"
 _ACROSS, _FOLLOW_UPS = "questions_crosslingual.jsonl", "questions_followup.jsonl"
