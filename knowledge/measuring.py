@@ -26,6 +26,7 @@ from knowledge.lexical import LexicalIndex, LexicalRow
 from knowledge.models import Article, Language, Reader
 from knowledge.plaintext import join_preface
 from knowledge.ranking import Placed, Reading, Stored, order
+from knowledge.reranking import reranked
 from knowledge.retrieval import PASSAGES, POOL, Retrieval, RetrievedPassage
 from knowledge.units import rows_to_int8
 
@@ -252,15 +253,16 @@ class MemoryHelpCenter:
             is_other_language=articles.language != language,
             last_answer=articles.lexical.terms(last_answer(history), language=language),
         )
+        placed = reranked(ranked, lambda row: articles.passages[row].embedded)
         return Retrieval(
             question=ranked.reading.text,
             question_language=language,
             article_language=articles.language,
             recipe="",
             passages=tuple(
-                self._passage(articles, rank, one) for rank, one in enumerate(ranked.placed[:PASSAGES], start=1)
+                self._passage(articles, rank, one) for rank, one in enumerate(placed[:PASSAGES], start=1)
             ),
-            article_ids=tuple(dict.fromkeys(one.candidate.article_id for one in ranked.placed)),
+            article_ids=tuple(dict.fromkeys(one.candidate.article_id for one in placed)),
             lexical=articles.lexical,
             terms=ranked.reading.terms,
             history=ranked.history,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
@@ -79,7 +80,7 @@ class Command(BaseCommand):
             ),
         )
         report = {
-            name: _figures(table, held_out, table.names == name, threshold)
+            name: _figures(table, held_out, table.names == name, threshold, limits.risk)
             for name in np.unique(table.names).tolist()
         }
         recipe = current_recipe()
@@ -97,6 +98,7 @@ class Command(BaseCommand):
             "threshold": round(threshold, 4),
             "high": round(high, 4),
             "recipe": recipe.fingerprint,
+            "reranker": settings.RERANKER_MODEL,
             "fitted_on": f"{len(counts)} public question sets, {len(rows)} rows, {timezone.now():%Y-%m-%d}",
             "provenance": {
                 "method": "L2 logistic regression on standardised signals, sets weighted equally, near misses as much "
@@ -208,7 +210,9 @@ def _mean(values: list[float]) -> float:
     return round(float(np.mean(values)), 4) if values else 0.0
 
 
-def _figures(table: _Table, scores: Any, members: Any, threshold: float) -> dict[str, float | int | None]:
+def _figures(
+    table: _Table, scores: Any, members: Any, threshold: float, max_risk: float
+) -> dict[str, float | int | None]:
     answered = scores[members] >= threshold
     right = table.right[members]
     # With its near misses: the same set's rows with the right articles hidden.
@@ -218,9 +222,18 @@ def _figures(table: _Table, scores: Any, members: Any, threshold: float) -> dict
         "rows": int(members.sum()),
         "answered": round(float(answered.mean()), 4),
         "risk": round(float((~right)[answered].mean()), 4) if answered.any() else None,
+        "coverage_at_max_risk": _coverage_at(scores[members], right, max_risk),
         "auroc_with_near_misses": auroc(scores[twin], table.right[twin]),
         "ece_with_near_misses": expected_calibration_error(scores[twin], table.right[twin]),
     }
+
+
+def _coverage_at(scores: Any, right: Any, max_risk: float) -> float:
+    """The most that a threshold of the set's own could answer with at most `max_risk` wrong; 0..1."""
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1) + 1  # equal scores go together
+    wrong = np.cumsum(~right[order])[ends - 1]
+    return round(float(ends[wrong <= max_risk * ends].max(initial=0)) / len(order), 4)
 
 
 class _Fit:
