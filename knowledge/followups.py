@@ -12,8 +12,9 @@ Method and figures: docs/quality-research.md.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -24,24 +25,18 @@ if TYPE_CHECKING:
 USER, ASSISTANT = "user:", "assistant:"
 
 _MOST_CHARACTERS: Final = 600  # of earlier questions; more would push the question out of the model's window
-_STEEPNESS: Final = 2.0  # of the mix; an infinite one would choose
+_STEEPNESS: Final = 4.0  # of the mix; an infinite one would choose
 UNKNOWN_ANSWER: Final = 0.5  # where nobody says what was answered before
-_FEWEST: Final = 20  # follow-ups on which the orders differ
+_FEWEST: Final = 20  # follow-ups of a corpus in which one order is right and the other is not
 
 
 @dataclass(frozen=True, slots=True)
 class Signs:
     """What tells a question that leans on the conversation from one that does not."""
 
-    better_together: (
-        float  # ranking value of the best passage with the history, less that of the question alone
-    )
-    fits_alone: (
-        float  # <= 0, what the question alone gives the article that is first with the history, less its best
-    )
-    in_last_answer: (
-        float  # 0..1, how well that article fits the last answer, against the one that fits it best
-    )
+    better_together: float  # best ranking value with the history, less that of the question alone
+    fits_alone: float  # <= 0, of the article first with the history: its value alone, less the best alone
+    in_last_answer: float  # 0..1, how well that article fits the last answer, against the best fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +96,22 @@ def last_answer(history: Sequence[str]) -> str:
 
 
 def fit(observed: Sequence[LabelledFollowUp]) -> Leaning:
-    """By those in which one order is right and the other is not. Raises ValueError where these are too few."""
+    """By those in which one order is right and the other is not, of corpora that have enough of them.
+
+    Raises ValueError where none has.
+    """
     telling = [one for one in observed if one.is_found(0.0) != one.is_found(1.0)]
+    counts = Counter(one.corpus for one in telling)
+    telling = [one for one in telling if counts[one.corpus] >= _FEWEST]
     leans = [one.is_found(1.0) for one in telling]
-    if len(telling) < _FEWEST or all(leans) or not any(leans):
+    if all(leans) or not any(leans):
         raise ValueError(
-            f"{len(telling)} follow-ups tell the two orders apart, at least {_FEWEST} are needed"
+            f"no set has {_FEWEST} follow-ups that tell the two orders apart, in both directions"
         )
     from sklearn.linear_model import LogisticRegression
 
-    corpora = [one.corpus for one in telling]
-    weights = np.array([1 / corpora.count(corpus) for corpus in corpora])
-    columns = [[s.better_together, s.fits_alone, s.in_last_answer] for s in (one.signs for one in telling)]
+    weights = np.array([1 / counts[one.corpus] for one in telling])
+    columns = [astuple(one.signs) for one in telling]
     regression = LogisticRegression(C=10.0).fit(
         np.array(columns), leans, sample_weight=weights * len(telling) / weights.sum()
     )

@@ -85,11 +85,12 @@ class QuestionReader:
 
 
 def read_set(folder: Path, *, work: Path | None = None) -> dict[str, IndexedArticles]:
-    """The articles of a set, a folder with `articles.jsonl`, by language.
+    """The articles of a set, a folder with `articles.jsonl` or with files as `import_articles` reads them, by language.
 
     In `work` they are kept with their vectors, for as long as the recipe is the same. Raises UnusablePath where there
     are none in any language.
     """
+    source = folder / "articles.jsonl"
     found: dict[str, IndexedArticles] = {}
     problem: UnusablePath | None = None
     for place, language in enumerate(Language.values):
@@ -99,7 +100,7 @@ def read_set(folder: Path, *, work: Path | None = None) -> dict[str, IndexedArti
                 found[language] = pickle.loads(kept.read_bytes())  # noqa: S301 - our own file
                 continue
             found[language] = index_articles(
-                folder / "articles.jsonl",
+                source if source.exists() else folder,
                 language=language,
                 embedder=get_embedder(),
                 first_number=place * _NUMBERS_APART,

@@ -91,7 +91,7 @@ def test_earlier_questions_are_kept_short_and_the_question_stays_whole():
 def test_history_counts_for_more_the_better_it_fits():
     leaning = default_weights().follow_ups
     shares = [
-        leaning.share(Signs(better_together=better, fits_alone=-0.2, in_last_answer=there))
+        leaning.share(Signs(better, fits_alone=-0.2, in_last_answer=there))
         for better, there in ((-0.3, 0.0), (0.0, 0.5), (0.0, 1.0), (0.3, 1.0))
     ]
     assert shares == sorted(shares)

@@ -61,7 +61,7 @@ def test_every_language_and_the_way_across_are_fitted_and_reported(sets, tmp_pat
     weights = _fit(sets, tmp_path / "weights.json")
     assert set(weights["same_language"]) == {"", "de", "en"}
     for mix in (*weights["same_language"].values(), weights["other_language"]):
-        assert mix["lexical"] > 0 and mix["heading_discount"] >= 0
+        assert mix["lexical"] > 0 and 0 <= mix["headings"] <= 1
     assert "6 questions within a language, 2 across" in weights["provenance"]
     said = capsys.readouterr().out
     assert "one de" in said and "two en in de" in said and "fitted on the others" in said

@@ -35,7 +35,8 @@ _ANY_LANGUAGE = ""
 class Command(BaseCommand):
     help = (
         "Fits how much each signal counts, within a language and across languages, and how much a conversation counts "
-        f"in a follow-up, and writes it as JSON. Every SET is a folder with {_ARTICLES} and {_QUESTIONS} and, where "
+        f"in a follow-up, and writes it as JSON. Every SET is a folder with {_ARTICLES} (or articles as files) and "
+        f"{_QUESTIONS} and, where "
         f"there are such, {_ACROSS} (asked in one language, answered in the other) and {_FOLLOW_UPS} (with history). "
         "Every set and language counts the same, whatever its size. Needs no database."
     )
@@ -144,7 +145,7 @@ class Command(BaseCommand):
 
 def _shown(mix: Mix, figures: Measured) -> str:
     return (
-        f"lexical {mix.lexical:.2f}, headings -{mix.heading_discount:.2f}: hit@1 {figures.hit_at_1:.3f}, "
+        f"lexical {mix.lexical:.2f}, headings {mix.headings:.2f}: hit@1 {figures.hit_at_1:.3f}, "
         f"hit@5 {figures.hit_at_5:.3f}, MRR {figures.mean_reciprocal_rank:.3f}"
     )
 
