@@ -80,7 +80,7 @@ def test_two_editors_do_not_overwrite_each_other_unawares(editor, staff, client)
     article = Article.objects.create(title="Pause", slug="pause", body="Text.", language="en")
     address = f"{LIST}{article.pk}/change/"
     seen = editor.get(address).context["adminform"].form["seen"].value()
-    assert seen == article.history.get().history_id
+    assert seen == str(article.history.get().history_id)
     other = User.objects.create_superuser("berta", "b@example.org", "a good passphrase")
     client.force_login(other)
     assert client.post(address, _form(body="Berta's.", seen=seen)).status_code == 302

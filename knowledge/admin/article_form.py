@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from knowledge.admin.fields import route_violation
-from knowledge.admin.writing import SeenField, collision, latest_edit
+from knowledge.admin.writing import SeenField, collision, edit_token
 from knowledge.importers.entries import MAX_LABEL_CHARACTERS, MAX_LABELS
 from knowledge.models import Article
 
@@ -43,7 +43,7 @@ class LabelsField(forms.CharField):
 
 class ArticleForm(_ArticleForm):
     labels = LabelsField(label=_("labels"), required=False, help_text=_("Words with commas between them."))
-
+    up_to_date = forms.BooleanField(label=_("The translation says what its source says now"), required=False)
     seen = SeenField()
 
     class Meta:
@@ -53,9 +53,11 @@ class ArticleForm(_ArticleForm):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        latest = latest_edit(self.instance)
-        if "seen" in self.fields and latest is not None:
-            self.fields["seen"].initial = latest.history_id
+        if "seen" in self.fields:
+            # A text that was kept while it was typed still knows which state it was typed into.
+            self.fields["seen"].initial = getattr(self.instance, "seen_then", None) or edit_token(
+                self.instance
+            )
 
     def clean_body(self) -> str:
         # Browsers send other line ends than imports bring: a text that is only looked at must not become another.
@@ -63,18 +65,40 @@ class ArticleForm(_ArticleForm):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
-        reason = collision(self.instance, values.get("seen"))
+        reason = collision(self.instance, values.get("seen") or "")
         if reason:
             self.add_error(None, reason)
             # Told once: whoever saves again has read it.
-            latest = latest_edit(self.instance)
-            self.data = {**self.data.dict(), self.add_prefix("seen"): str(latest.history_id)}  # type: ignore[attr-defined]
+            self.data = {**self.data.dict(), self.add_prefix("seen"): edit_token(self.instance)}  # type: ignore[attr-defined]
         route_violation(self, "article_slug_unique_per_language", "slug")
         route_violation(self, "article_one_translation_per_language", "translation_group")
         category = values.get("category")
         if category is not None and values.get("language") not in (None, category.language):
             self.add_error("category", _("The category belongs to another language than the article."))
-        reviewed_at = values.get("reviewed_at")
-        if reviewed_at is not None and reviewed_at > timezone.localdate():
-            self.add_error("reviewed_at", _("This day lies in the future."))
+        self._check_dates(values)
         return values
+
+    def _check_dates(self, values: dict[str, Any]) -> None:
+        today, now = timezone.localdate(), timezone.now()
+        reviewed_at, review_by = values.get("reviewed_at"), values.get("review_by")
+        if reviewed_at is not None and reviewed_at > today:
+            self.add_error("reviewed_at", _("This day lies in the future."))
+        if review_by is not None and review_by < today and "review_by" in self.changed_data:
+            self.add_error("review_by", _("This day has passed."))
+        for name in ("publish_at", "unpublish_at"):
+            moment = values.get(name)
+            if moment is not None and moment <= now and name in self.changed_data:
+                self.add_error(name, _("This moment has passed."))
+        publish_at, unpublish_at = values.get("publish_at"), values.get("unpublish_at")
+        if publish_at is not None and unpublish_at is not None and unpublish_at <= publish_at:
+            self.add_error("unpublish_at", _("It would be taken offline before it is published."))
+        waits = (
+            self.instance.pk is not None
+            and self.instance.is_scheduled()
+            and not getattr(self.instance, "pending", None)
+        )
+        if waits and publish_at is None and "_publish" not in self.data and "publish_at" in self.fields:
+            reason = _(
+                "Without a date it would go online at once. Press “Publish” for that, or take it out of the schedule."
+            )
+            self.add_error("publish_at", reason)

@@ -11,13 +11,31 @@ from knowledge.models.imports import ImportChange, ImportRun, ImportState, Impor
 from knowledge.models.passages import Passage, PassageQuerySet
 from knowledge.models.readers import Audience, Language, Reader, audiences_for
 from knowledge.models.synonyms import SynonymGroup
+from knowledge.models.workflow import (
+    CONTENT,
+    ArticleTemplate,
+    Autosave,
+    ChangeState,
+    Deed,
+    Notice,
+    NoticeKind,
+    PendingChange,
+    WorkflowEntry,
+    content_of,
+    read_content,
+)
 
 __all__ = [
+    "CONTENT",
     "Article",
     "ArticleQuerySet",
+    "ArticleTemplate",
     "Audience",
+    "Autosave",
     "Category",
+    "ChangeState",
     "Checkup",
+    "Deed",
     "Generation",
     "GenerationState",
     "ImportChange",
@@ -26,10 +44,16 @@ __all__ = [
     "ImportUpload",
     "IndexMark",
     "Language",
+    "Notice",
+    "NoticeKind",
     "Passage",
     "PassageQuerySet",
+    "PendingChange",
     "Reader",
     "Status",
     "SynonymGroup",
+    "WorkflowEntry",
     "audiences_for",
+    "content_of",
+    "read_content",
 ]

@@ -8,11 +8,13 @@ or questions.
 
 import hashlib
 from collections.abc import Collection
+from datetime import date
 from typing import Any, Self
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Exists, Q, Subquery
+from django.db.models import Exists, F, Q, Subquery
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
@@ -34,7 +36,26 @@ class Status(models.TextChoices):
 
 class ArticleQuerySet(models.QuerySet["Article"]):
     def published(self) -> Self:
+        """What is online at this moment: approved, its hour has come, and its last has not."""
+        begun = Q(publish_at=None) | Q(publish_at__lte=Now())
+        lasts = Q(unpublish_at=None) | Q(unpublish_at__gt=Now())
+        return self.for_index().filter(begun, lasts)
+
+    def for_index(self) -> Self:
+        """What the index holds: also what will be online soon, so that it can be found from that moment on."""
         return self.filter(status=Status.PUBLISHED)
+
+    def scheduled(self) -> Self:
+        """Approved, and waiting for its hour."""
+        return self.for_index().filter(publish_at__gt=Now())
+
+    def review_due(self, day: date) -> Self:
+        """Online, and to be read again by that day."""
+        return self.for_index().filter(review_by__lte=day)
+
+    def with_old_translation(self) -> Self:
+        """Translations whose source has changed since they were made."""
+        return self.filter(translated_revision__lt=F("translation_of__revision"))
 
     def visible_to(self, user: Reader) -> Self:
         return self.filter(audience__in=audiences_for(user))
@@ -82,7 +103,33 @@ class Article(models.Model):
         on_delete=models.SET_NULL,
         related_name="articles",
     )
+    # The article that this one was translated from, and its revision then.
+    translation_of = models.ForeignKey(
+        "self",
+        verbose_name=_("translated from"),
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="translations",
+    )
+    translated_revision = models.PositiveIntegerField(
+        _("revision of the source"), null=True, blank=True, editable=False
+    )
     status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.DRAFT)
+    # Of a published article: online from then on. Of another one: only a wish, until somebody publishes it.
+    publish_at = models.DateTimeField(
+        _("publish on"),
+        null=True,
+        blank=True,
+        help_text=_("Counts once the article is published: it is kept back until then. Empty: at once."),
+    )
+    unpublish_at = models.DateTimeField(
+        _("take offline on"),
+        null=True,
+        blank=True,
+        help_text=_("From that moment on nobody reads it or is answered from it. Empty: never."),
+    )
     audience = models.CharField(_("audience"), max_length=12, choices=Audience, default=Audience.PUBLIC)
     labels = models.JSONField(_("labels"), default=list, blank=True)  # of str, in the order of the editor
     source = models.CharField(_("source"), max_length=120, blank=True, editable=False)
@@ -114,6 +161,14 @@ class Article(models.Model):
         on_delete=models.SET_NULL,
         related_name="+",
     )
+    review_by = models.DateField(
+        _("check again by"),
+        null=True,
+        blank=True,
+        help_text=_("Author and last checker get an e-mail on that day."),
+    )
+    # The `review_by` that a reminder was written for: each day reminds once.
+    review_reminded_for = models.DateField(null=True, blank=True, editable=False)
 
     revision = models.PositiveIntegerField(_("revision"), default=0, editable=False)
     content_fingerprint = models.CharField(max_length=64, editable=False)
@@ -135,13 +190,17 @@ class Article(models.Model):
         "index_error",
     )
 
-    history = HistoricalRecords(excluded_fields=["content_changed_at", *INDEX_FIELDS])
+    history = HistoricalRecords(excluded_fields=["content_changed_at", "review_reminded_for", *INDEX_FIELDS])
     objects = ArticleQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("article")
         verbose_name_plural = _("articles")
         ordering = ["title"]
+        permissions = [
+            ("review_article", _("Can approve articles or send them back")),
+            ("publish_article", _("Can publish articles and take them offline")),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["language", "slug"],
@@ -166,12 +225,27 @@ class Article(models.Model):
             models.CheckConstraint(
                 condition=Q(audience__in=Audience.values), name="article_audience_is_known"
             ),
+            models.CheckConstraint(
+                condition=Q(publish_at=None) | Q(unpublish_at=None) | Q(unpublish_at__gt=F("publish_at")),
+                name="article_dates_are_ordered",
+                violation_error_message=_("It would be taken offline before it is published."),
+            ),
         ]
         indexes = [
             models.Index(fields=["status", "language", "audience"], name="article_gate"),
             models.Index(fields=["source", "source_url"], name="article_source_url"),
             # Holds all that `stale` compares, so that a sweep reads no article text.
             models.Index(fields=["content_fingerprint", "content_changed_at"], name="article_edition"),
+            # What a look at the calendar reads; nearly all articles have none of these dates.
+            models.Index(
+                fields=["publish_at"], condition=Q(publish_at__isnull=False), name="article_due_online"
+            ),
+            models.Index(
+                fields=["unpublish_at"], condition=Q(unpublish_at__isnull=False), name="article_due_offline"
+            ),
+            models.Index(
+                fields=["review_by"], condition=Q(review_by__isnull=False), name="article_due_review"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -219,8 +293,8 @@ class Article(models.Model):
         visibility = _sha256(self.audience, str(self.status == Status.PUBLISHED))
         self.revision = stored_revision + (stored_fingerprint[:TEXT_DIGITS] != text)
         self.content_fingerprint = text + visibility[:32]
-        if self.status == Status.PUBLISHED and self.published_at is None:
-            self.published_at = now
+        if self.status == Status.PUBLISHED and (self.published_at is None or self.published_at > now):
+            self.published_at = max(now, self.publish_at or now)
         if self.content_fingerprint == stored_fingerprint:
             return set()
         # Another edition even where an edit is taken back: a sync may have replaced the passages in between.
@@ -239,7 +313,30 @@ class Article(models.Model):
 
     def is_visible_to(self, user: Reader) -> bool:
         """The predicate twin of `Article.objects.published().visible_to(user)`."""
-        return self.status == Status.PUBLISHED and self.audience in audiences_for(user)
+        return self.is_online() and self.audience in audiences_for(user)
+
+    def is_online(self) -> bool:
+        """The predicate twin of `Article.objects.published()`."""
+        return self.status == Status.PUBLISHED and not self.is_scheduled() and not self.is_over()
+
+    def is_scheduled(self) -> bool:
+        """The predicate twin of `Article.objects.scheduled()`."""
+        waits = self.publish_at is not None and self.publish_at > timezone.now()
+        return self.status == Status.PUBLISHED and waits
+
+    def is_over(self) -> bool:
+        """Published until a moment that has passed, whether or not a sweep has seen it."""
+        ended = self.unpublish_at is not None and self.unpublish_at <= timezone.now()
+        return self.status == Status.PUBLISHED and ended
+
+    def has_old_translation(self) -> bool:
+        """The predicate twin of `Article.objects.with_old_translation()`."""
+        source = self.translation_of
+        return (
+            source is not None
+            and self.translated_revision is not None
+            and self.translated_revision < source.revision
+        )
 
     def is_stale(self, recipe: str) -> bool:
         """The predicate twin of `Article.objects.stale(recipe)`."""

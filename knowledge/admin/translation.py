@@ -1,0 +1,44 @@
+"""Translations as the form of an article shows them: the source beside the text, and what changed in it since."""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+
+from knowledge.diffing import Stretch
+from knowledge.models import Article, Language
+from knowledge.translating import changes_since, other_languages, twin_of
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What stands beside the text."""
+
+    source: Article
+    language: str  # its name
+    is_source: bool  # the text was translated from it, and knows from which revision
+    is_behind: bool
+    changes: list[Stretch]
+
+
+@dataclass(frozen=True)
+class Missing:
+    code: str
+    name: str | Promise
+
+
+def beside(article: Article) -> Beside | None:
+    twin = twin_of(article)
+    if twin is None:
+        return None
+    is_source = article.translation_of_id == twin.pk and article.translated_revision is not None
+    return Beside(
+        source=twin,
+        language=str(Language(twin.language).label),
+        is_source=is_source,
+        is_behind=article.has_old_translation(),
+        changes=changes_since(article),
+    )
+
+
+def missing(article: Article) -> list[Missing]:
+    return [Missing(code, Language(code).label) for code in other_languages(article)]
