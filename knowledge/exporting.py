@@ -73,8 +73,8 @@ def as_markdown(article: Article, places: "_Places") -> bytes:
 def _status(article: Article) -> str:
     """Dates stay behind: what waits for one, or had its last, is not to be online at once where it comes in."""
     if article.is_scheduled():
-        return Status.IN_REVIEW
-    return Status.ARCHIVED if article.is_over() else article.status
+        return Status.IN_REVIEW.value
+    return Status.ARCHIVED.value if article.is_over() else article.status
 
 
 def export_to_folder(target: Path) -> int:

@@ -30,6 +30,10 @@ class ArticleTemplateForm(_TemplateForm):
         fields = "__all__"
         widgets = {"body": forms.Textarea(attrs={"rows": 20, "class": "vLargeTextField hc-markdown"})}
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fields["title"].strip = False  # type: ignore[attr-defined]  # somebody writes on behind it
+
     def clean_body(self) -> str:
         return str(self.cleaned_data["body"]).replace("\r\n", "\n")
 
