@@ -37,6 +37,10 @@ class Stretch:
     pieces: tuple[Piece, ...]
     is_far: bool = False  # unchanged, and away from what did change
 
+    @property
+    def lines(self) -> int:
+        return len("".join(piece.text for piece in self.pieces).splitlines())
+
 
 def compare(old: str, new: str) -> list[Stretch]:
     """The pieces but the new ones make up `old`, the pieces but the gone ones `new`; empty where they are equal."""

@@ -116,10 +116,12 @@ def take_step(step: Step, *, article: Article, by: User | None, comment: str = "
         stored = Article.objects.select_for_update().get(pk=article.pk)
         change = pending_change(stored)
         if step not in steps_for(stored, change, by):
-            raise StepRefused(_refusal(step, stored, by))
-        for row in (stored, change):
-            if by is not None and row is not None:
-                row._history_user = by  # type: ignore[attr-defined]
+            raise StepRefused(_refusal(step, stored, change, by))
+        if by is not None:
+            stored._history_user = by  # type: ignore[attr-defined]
+        if change is not None:
+            change.skip_history_when_saving = True  # type: ignore[attr-defined]  # its text is not touched
+            change._history_user = by  # type: ignore[attr-defined]
         match step:
             case Step.SUBMIT:
                 _set_state(stored, change, ChangeState.IN_REVIEW)
@@ -206,9 +208,11 @@ def _makes_sense(step: Step, article: Article, change: PendingChange | None) -> 
     return True
 
 
-def _refusal(step: Step, article: Article, by: User | None) -> str:
+def _refusal(step: Step, article: Article, change: PendingChange | None, by: User | None) -> str:
     if not _may(by, step, article):
         return _("You may not do this: %(step)s. Somebody with the permission has to.") % {"step": step.label}
+    if step in (Step.SUBMIT, Step.PUBLISH) and stage_of(article, change) is Stage.ONLINE:
+        return _("Customers read this text already: nothing was changed.")
     return _("“%(step)s” is not possible as the article stands now.") % {"step": step.label}
 
 

@@ -41,7 +41,7 @@ class IndexStateFilter(admin.SimpleListFilter):
 class ToDoFilter(admin.SimpleListFilter):
     """What waits for somebody."""
 
-    title = _("to do")
+    title = _("open task")
     parameter_name = "to_do"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:

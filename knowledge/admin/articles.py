@@ -145,8 +145,13 @@ class ArticleAdmin(ArticlePages, HistoryAdmin):
             {"fields": (("audience", "category"), ("language", "translation_group"), "labels")},
         ),
         (_("Translation"), {"fields": ("source_of_translation", "up_to_date")}),
-        (_("Dates"), {"fields": (("publish_at", "unpublish_at"),)}),
-        (_("Check"), {"fields": (("reviewed_at", "reviewed_by"), "review_by")}),
+        (
+            _("Dates and check"),
+            {
+                "fields": (("publish_at", "unpublish_at"), ("reviewed_at", "reviewed_by"), "review_by"),
+                "classes": ("collapse",),
+            },
+        ),
         (
             _("Record"),
             {
@@ -204,9 +209,18 @@ class ArticleAdmin(ArticlePages, HistoryAdmin):
         return autosave.lay_over(request, lay_over(found), signed_in(request))
 
     def get_fieldsets(self, request: HttpRequest, obj: Article | None = None) -> Any:
-        has_source = obj is not None and translation.beside(obj) is not None
-        fieldsets = super().get_fieldsets(request, obj)
-        return [one for one in fieldsets if has_source or "up_to_date" not in one[1]["fields"]]
+        twin = translation.beside(obj) if obj is not None else None
+        shown = []
+        for name, options in super().get_fieldsets(request, obj):
+            fields = options["fields"]
+            if "source_of_translation" in fields and twin is None:
+                continue
+            if "source_of_translation" in fields and twin is not None and twin.is_translation_of_this:
+                options = {**options, "fields": ("source_of_translation",)}
+            if "review_by" in fields and obj is not None and _has_dates(obj):
+                options = {**options, "classes": ()}
+            shown.append((name, options))
+        return shown
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
@@ -351,7 +365,7 @@ class ArticleAdmin(ArticlePages, HistoryAdmin):
     def origin(self, article: Article) -> str:
         return f"{article.source} · {article.external_id}" if article.external_id else "–"
 
-    @admin.display(description=_("translated from"))
+    @admin.display(description=_("other language"))
     def source_of_translation(self, article: Article) -> str | SafeString:
         twin = translation.beside(article)
         if twin is None:
@@ -415,6 +429,10 @@ class ArticleAdmin(ArticlePages, HistoryAdmin):
             % {"count": changed},
             messages.SUCCESS if changed else messages.INFO,
         )
+
+
+def _has_dates(article: Article) -> bool:
+    return any((article.publish_at, article.unpublish_at, article.review_by))
 
 
 def _is_form(request: HttpRequest) -> bool:

@@ -15,7 +15,7 @@ class Beside:
 
     source: Article
     language: str  # its name
-    is_source: bool  # the text was translated from it, and knows from which revision
+    is_translation_of_this: bool  # it was translated from the text, not the other way round
     is_behind: bool
     changes: list[Stretch]
 
@@ -30,11 +30,10 @@ def beside(article: Article) -> Beside | None:
     twin = twin_of(article)
     if twin is None:
         return None
-    is_source = article.translation_of_id == twin.pk and article.translated_revision is not None
     return Beside(
         source=twin,
         language=str(Language(twin.language).label),
-        is_source=is_source,
+        is_translation_of_this=twin.translation_of_id == article.pk,
         is_behind=article.has_old_translation(),
         changes=changes_since(article),
     )

@@ -133,6 +133,11 @@ class WorkflowEntry(models.Model):
     def __str__(self) -> str:
         return f"{self.article_id}: {self.deed}"
 
+    @property
+    def who(self) -> str:
+        """Empty: nobody in particular."""
+        return self.by.get_full_name() or self.by.get_username() if self.by is not None else ""
+
 
 class Autosave(models.Model):
     """What somebody is typing: in the database, so that a crash or an ended session loses nothing.
