@@ -43,7 +43,11 @@ class LabelsField(forms.CharField):
 
 class ArticleForm(_ArticleForm):
     labels = LabelsField(label=_("labels"), required=False, help_text=_("Words with commas between them."))
-    up_to_date = forms.BooleanField(label=_("The translation says what its source says now"), required=False)
+    up_to_date = forms.BooleanField(
+        label=_("This text says what the other one says now"),
+        required=False,
+        help_text=_("Ticked, it counts as its translation, and you are told when that one changes."),
+    )
     seen = SeenField()
 
     class Meta:
