@@ -16,6 +16,7 @@ _TOKEN: Final = re.compile(r"\s+|\w+|[^\w\s]")
 _ALIKE: Final = 0.4  # 0..1, share of matching tokens below which words are not compared
 _MOST_TOKENS: Final = 6_000  # of both sides of one difference; the matching is quadratic
 _AROUND: Final = 3  # unchanged lines that are shown before and after a difference
+_WORTH_FOLDING: Final = 3  # lines
 
 
 class Mark(StrEnum):
@@ -61,7 +62,8 @@ def compare(old: str, new: str) -> list[Stretch]:
 def _around(lines: Sequence[str], *, is_first: bool, is_last: bool) -> Iterable[Stretch]:
     head = 0 if is_first else _AROUND
     tail = len(lines) if is_last else max(head, len(lines) - _AROUND)
-    tail = max(tail, head)
+    if tail - head < _WORTH_FOLDING:
+        tail = head
     for part, is_far in ((lines[:head], False), (lines[head:tail], True), (lines[tail:], False)):
         if part:
             yield Stretch((Piece(Mark.SAME, "".join(part)),), is_far=is_far)
