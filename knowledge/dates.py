@@ -40,17 +40,18 @@ _AT_ONCE: Final = 200  # rows of each kind; the next look takes the rest
 def keep_dates() -> int:
     """How many articles had a date that has come. Safe to repeat, and to run side by side."""
     kept = 0
-    for article_id in _ids(Article.objects.for_index().filter(publish_at__lte=Now())):
+    for article_id in _ids(Article.objects.for_index().filter(publish_at__lte=Now()), "publish_at"):
         kept += _note_begin(article_id)
-    for article_id in _ids(Article.objects.for_index().filter(unpublish_at__lte=Now())):
+    for article_id in _ids(Article.objects.for_index().filter(unpublish_at__lte=Now()), "unpublish_at"):
         kept += _note_end(article_id)
-    for change_id in _ids(_due_changes()):
+    for change_id in _ids(_due_changes(), "publish_at"):
         kept += _publish_change(change_id)
     return kept + _remind()
 
 
-def _ids(rows: "models.QuerySet[Article] | models.QuerySet[PendingChange]") -> list[int]:
-    return list(rows.order_by("pk").values_list("pk", flat=True)[:_AT_ONCE])
+def _ids(rows: "models.QuerySet[Article] | models.QuerySet[PendingChange]", date: str) -> list[int]:
+    """In the order of that date, whose index they are then read from."""
+    return list(rows.order_by(date).values_list("pk", flat=True)[:_AT_ONCE])
 
 
 def _due_changes() -> "models.QuerySet[PendingChange]":
@@ -107,7 +108,7 @@ def _remind() -> int:
     due = Article.objects.review_due(today).filter(
         ~Q(review_reminded_for=F("review_by")) | Q(review_reminded_for=None)
     )
-    ids = _ids(due)
+    ids = _ids(due, "review_by")
     if not ids:
         return 0
     with transaction.atomic():

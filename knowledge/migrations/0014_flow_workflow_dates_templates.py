@@ -225,15 +225,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='article',
-            index=models.Index(condition=models.Q(('publish_at__isnull', False)), fields=['publish_at'], name='article_due_online'),
+            index=models.Index(condition=models.Q(('publish_at__isnull', False)), fields=['status', 'publish_at'], name='article_due_online'),
         ),
         migrations.AddIndex(
             model_name='article',
-            index=models.Index(condition=models.Q(('unpublish_at__isnull', False)), fields=['unpublish_at'], name='article_due_offline'),
+            index=models.Index(condition=models.Q(('unpublish_at__isnull', False)), fields=['status', 'unpublish_at'], name='article_due_offline'),
         ),
         migrations.AddIndex(
             model_name='article',
-            index=models.Index(condition=models.Q(('review_by__isnull', False)), fields=['review_by'], name='article_due_review'),
+            index=models.Index(condition=models.Q(('review_by__isnull', False)), fields=['status', 'review_by'], name='article_due_review'),
         ),
         migrations.AddConstraint(
             model_name='article',

@@ -238,13 +238,19 @@ class Article(models.Model):
             models.Index(fields=["content_fingerprint", "content_changed_at"], name="article_edition"),
             # What a look at the calendar reads; nearly all articles have none of these dates.
             models.Index(
-                fields=["publish_at"], condition=Q(publish_at__isnull=False), name="article_due_online"
+                fields=["status", "publish_at"],
+                condition=Q(publish_at__isnull=False),
+                name="article_due_online",
             ),
             models.Index(
-                fields=["unpublish_at"], condition=Q(unpublish_at__isnull=False), name="article_due_offline"
+                fields=["status", "unpublish_at"],
+                condition=Q(unpublish_at__isnull=False),
+                name="article_due_offline",
             ),
             models.Index(
-                fields=["review_by"], condition=Q(review_by__isnull=False), name="article_due_review"
+                fields=["status", "review_by"],
+                condition=Q(review_by__isnull=False),
+                name="article_due_review",
             ),
         ]
 
