@@ -84,7 +84,11 @@ def _noted(article_id: int, deed: Deed) -> bool:
 
 def _publish_change(change_id: int) -> bool:
     with transaction.atomic():
-        # Taken first: where it cannot be published, it is back in review and tried no second time.
+        # The article's row before that of its change, as everybody takes them.
+        list(
+            Article.objects.select_for_update(of=("self",)).filter(pending_change=change_id).values_list("pk")
+        )
+        # Where it cannot be published, it is back in review and tried no second time.
         if not _due_changes().filter(pk=change_id).update(state=ChangeState.IN_REVIEW):
             return False
         article = Article.objects.get(pending_change=change_id)

@@ -239,7 +239,7 @@ def _publish(article: Article, change: PendingChange | None, by: User | None, co
             )
             % {"fields": ", ".join(field_names(copy.overtaken))}
         )
-    if waits and change is not None and article.status == Status.PUBLISHED:
+    if waits and change is not None and was_online:
         change.state, change.publish_at = ChangeState.SCHEDULED, at
         change.save()
     else:

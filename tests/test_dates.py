@@ -153,6 +153,18 @@ def test_an_edit_by_who_may_not_publish_takes_a_change_out_of_the_schedule(make_
     assert article.workflow.first().deed == Deed.UNSCHEDULED
 
 
+def test_a_change_to_what_is_not_online_yet_needs_no_sweep(make_article):
+    begins = timezone.now() + HOUR
+    article = make_article("Soon", "Nine euros.", publish_at=begins, synced=False)
+    change(as_(member("Authors")), article, "_submit", body="Ten euros.", **_at(begins, "publish_at"))
+    article.refresh_from_db()
+    assert article.body == "Nine euros."
+    change(as_(member("Editors")), article, "_publish", body="Ten euros.", **_at(begins, "publish_at"))
+    article.refresh_from_db()
+    assert article.body == "Ten euros." and article.is_scheduled()
+    assert not PendingChange.objects.exists()
+
+
 def test_saving_never_puts_a_scheduled_article_online(make_article):
     article = make_article("Soon", "Later.", publish_at=timezone.now() + HOUR, synced=False)
     editor = as_(member("Editors"))
