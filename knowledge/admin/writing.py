@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.utils import formats, timezone, translation
@@ -17,7 +18,7 @@ from knowledge import catalogue
 from knowledge.links import LinkSource, link_resolver
 from knowledge.markdown import heading_anchors, render_markdown
 from knowledge.media import MAX_PICTURE_BYTES, BadPicture, read_picture, store_picture
-from knowledge.models import Article, Audience, Category, Language, PendingChange
+from knowledge.models import Article, Audience, Category, Language, PendingChange, Reader
 
 MAX_OFFERED: Final = 12  # articles in the picker of links
 _TOC_LEVELS: Final = (2, 3)
@@ -33,7 +34,10 @@ def preview_page(request: HttpRequest, stored: Article | None) -> HttpResponse:
     draft = _draft(request, stored)
     with translation.override(draft.language):
         resolve = link_resolver(
-            draft.body, language=draft.language, user=request.user, stands_in=LinkSource.of(draft)
+            draft.body,
+            language=draft.language,
+            user=_reader_of(draft, request),
+            stands_in=LinkSource.of(draft),
         )
         headings = [heading for heading in heading_anchors(draft.body) if heading.level in _TOC_LEVELS]
         response = TemplateResponse(
@@ -50,6 +54,17 @@ def preview_page(request: HttpRequest, stored: Article | None) -> HttpResponse:
             },
         )
         return response.render()
+
+
+def _reader_of(draft: Article, request: HttpRequest) -> Reader:
+    """The least of those whom it is for: a link that they cannot follow is none in their page either."""
+    match Audience(draft.audience):
+        case Audience.PUBLIC:
+            return None
+        case Audience.SIGNED_IN:
+            return User()
+        case Audience.INTERNAL:
+            return request.user
 
 
 def _draft(request: HttpRequest, stored: Article | None) -> Article:
