@@ -1,16 +1,18 @@
 """Dates of articles: they hold by themselves, are noted once, and remind once."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from assistant import outbox
 from knowledge.admin.desk import lay_over
 from knowledge.dates import keep_dates
 from knowledge.exporting import _Places, as_markdown
-from knowledge.models import Article, ChangeState, Deed, Notice, Passage, PendingChange, Status
+from knowledge.models import Article, ChangeState, Deed, Notice, Passage, PendingChange, Status, content_of
 from knowledge.outbox import Standing, in_standing
 from knowledge.retrieval import retrieve
 from knowledge.site import SiteSettings
@@ -272,3 +274,32 @@ def test_the_index_counts_what_is_scheduled_as_its_own(make_article):
         == article
     )
     assert not lay_over(article).is_online()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_sweeps_at_once_keep_each_date_once(make_article):
+    past, later = timezone.now() - HOUR, timezone.now() + HOUR
+    begun = make_article("Begun", publish_at=past, synced=False)
+    ended = make_article("Ended", unpublish_at=past, synced=False)
+    changed = make_article("Changed", "Nine euros.", synced=False)
+    due = make_article("Due", author=member("Editors"), review_by=timezone.localdate(), synced=False)
+    prepared = PendingChange(article=changed, base=changed.history.get().history_id, publish_at=later)
+    prepared.content = content_of(changed) | {"body": "Ten euros."}
+    prepared.save()
+    take_step(Step.PUBLISH, article=changed, by=None)
+    PendingChange.objects.update(publish_at=past)
+
+    def sweep() -> int:
+        try:
+            start.wait()
+            return keep_dates()
+        finally:
+            connection.close()
+
+    start = threading.Barrier(3)
+    with ThreadPoolExecutor(3) as pool:
+        kept = [future.result() for future in [pool.submit(sweep) for _number in range(3)]]
+    assert sum(kept) == 4
+    deeds = {article: [entry.deed for entry in article.workflow.all()] for article in (begun, ended, changed)}
+    assert deeds == {begun: [Deed.PUBLISHED], ended: [Deed.ARCHIVED], changed: [Deed.CHANGED, Deed.SCHEDULED]}
+    assert [one.article_ids for one in Notice.objects.all()] == [[due.pk]]

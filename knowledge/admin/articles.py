@@ -1,6 +1,6 @@
 """Articles with the state of their index.
 
-Shows and edits; what publishing means is decided in knowledge.services and by the gate. Never loads a model:
+Shows and edits; what publishing means is decided in knowledge.workflow and by the gate. Never loads a model:
 whether an article is answerable is read from its row and its mark in the live generation.
 """
 
