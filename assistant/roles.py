@@ -1,4 +1,4 @@
-"""Groups to begin with: Editors write articles, Support settles tickets, Analysts look at figures, Leads decide.
+"""Groups to begin with, for who writes, approves and publishes, and who settles tickets, looks at figures and decides.
 
 They are a start, not a policy: a group that exists is left as its administrator made it.
 """
@@ -26,11 +26,25 @@ _SUPPORT = (
     "assistant.delete_escalationphrase",
 )
 
+_AUTHORS = (
+    *_SEEN_BY_ALL,
+    *_RECORDS,
+    "knowledge.add_article",
+    "knowledge.change_article",
+    "knowledge.view_articletemplate",
+)
+_REVIEWERS = (*_AUTHORS, "knowledge.review_article")
+_PUBLISHERS = (*_REVIEWERS, "knowledge.publish_article")
+
 ROLES: Final[dict[str, tuple[str, ...]]] = {
+    "Authors": _AUTHORS,
+    "Reviewers": _REVIEWERS,
+    "Publishers": _PUBLISHERS,
     "Editors": (
-        *_SEEN_BY_ALL,
-        "knowledge.add_article",
-        "knowledge.change_article",
+        *_PUBLISHERS,
+        "knowledge.add_articletemplate",
+        "knowledge.change_articletemplate",
+        "knowledge.delete_articletemplate",
         "knowledge.add_category",
         "knowledge.change_category",
         "knowledge.delete_category",
@@ -41,7 +55,6 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "knowledge.add_synonymgroup",
         "knowledge.change_synonymgroup",
         "knowledge.delete_synonymgroup",
-        *_RECORDS,
     ),
     "Support": _SUPPORT,
     "Analysts": (*_SEEN_BY_ALL, *_RECORDS, "assistant.view_quality"),

@@ -1,4 +1,4 @@
-"""The sweep of mails, interrupted questions and full budgets inside the web process of `serve`.
+"""The sweep of mails, dates, interrupted questions and full budgets inside the web process of `serve`.
 
 With a broker, beat rings instead.
 
@@ -14,6 +14,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from assistant import outbox
 from assistant.abuse.budgets import forget_full_budgets
 from assistant.interrupted import settle_interrupted
+from knowledge.dates import keep_dates
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Sweeper(threading.Thread):
 
     def _sweep(self) -> None:
         outbox.send_due()
+        keep_dates()
         now = time.monotonic()
         if now >= self._settle_due:
             self._settle_due = now + _SETTLE_SECONDS
