@@ -1,4 +1,4 @@
-"""The outbox: e-mails that are owed to customers, each in a row that the transaction that causes it writes.
+"""The outbox: e-mails that are owed, each in a row that the transaction that causes it writes.
 
 Promise: each one leaves at least once, whatever is killed or down in between, and always under the same
 Message-ID. Whoever sends one takes it by moving `due_at` behind a lease, sends it outside of any transaction,
@@ -13,7 +13,7 @@ import logging
 import smtplib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -23,7 +23,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from assistant.mail import compose
-from assistant.models import Mail, MailQuerySet, Ticket, TicketMessage
+from assistant.models import Mail, MailKind, MailQuerySet, Ticket, TicketMessage
 from knowledge import bell
 
 log = logging.getLogger(__name__)
@@ -41,11 +41,26 @@ _bell: threading.Event | None = None  # of the loop that sends in this process, 
 
 def owe_confirmation(ticket: Ticket) -> None:
     """Part of the caller's transaction, as all that follows is of no use without it."""
-    _owe(Mail(ticket=ticket))
+    _owe(Mail(ticket=ticket, kind=MailKind.CONFIRMATION))
 
 
 def owe_reply(message: TicketMessage) -> None:
-    _owe(Mail(ticket=message.ticket, message=message))
+    """Not due before it can no longer be taken back."""
+    due_at = message.held_until or timezone.now()
+    _owe(Mail(ticket=message.ticket, kind=MailKind.REPLY, message=message, due_at=due_at))
+
+
+def owe_missed(ticket: Ticket, addresses: Iterable[str]) -> None:
+    """Tells staff that a target was missed."""
+    for address in addresses:
+        _owe(Mail(ticket=ticket, kind=MailKind.MISSED, staff_email=address))
+
+
+def withdraw_reply(message: TicketMessage) -> bool:
+    """The mail of a held reply is owed no more. False where somebody sends it already, or has sent it."""
+    owed = Mail.objects.filter(message=message, sent_at=None, attempts=0, due_at__gt=timezone.now())
+    deleted, _by_model = owed.delete()
+    return deleted == 1
 
 
 def send_due() -> None:
@@ -109,7 +124,11 @@ def _try(mail_id: int) -> bool:
     taken = _due(now).filter(pk=mail_id)
     if not taken.update(due_at=now + timedelta(seconds=LEASE_SECONDS), attempts=F("attempts") + 1):
         return True
-    mail = Mail.objects.select_related("ticket__question", "message").filter(pk=mail_id).first()
+    mail = (
+        Mail.objects.select_related("ticket__question", "ticket__assignee", "message")
+        .filter(pk=mail_id)
+        .first()
+    )
     if mail is None:
         return True
     try:

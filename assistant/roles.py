@@ -24,6 +24,22 @@ _SUPPORT = (
     "assistant.add_escalationphrase",
     "assistant.change_escalationphrase",
     "assistant.delete_escalationphrase",
+    "assistant.view_knownproblem",
+    "assistant.add_knownproblem",
+    "assistant.change_knownproblem",
+    "assistant.view_deskrules",
+    "assistant.view_holiday",
+    "assistant.view_rotamember",
+)
+_DESK = (
+    "assistant.add_deskrules",
+    "assistant.change_deskrules",
+    "assistant.add_holiday",
+    "assistant.change_holiday",
+    "assistant.delete_holiday",
+    "assistant.add_rotamember",
+    "assistant.change_rotamember",
+    "assistant.delete_rotamember",
 )
 
 ROLES: Final[dict[str, tuple[str, ...]]] = {
@@ -45,7 +61,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Support": _SUPPORT,
     "Analysts": (*_SEEN_BY_ALL, *_RECORDS, "assistant.view_quality"),
-    "Leads": (*_SUPPORT, "assistant.view_quality", "assistant.recalibrate"),
+    "Leads": (*_SUPPORT, *_DESK, "assistant.view_quality", "assistant.recalibrate"),
 }
 
 

@@ -9,6 +9,7 @@ import uuid
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -83,13 +84,15 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def ticket(request: HttpRequest, token: str) -> HttpResponse:
-    return _render_ticket(request, get_object_or_404(Ticket, token=token))
+    found = _find_ticket(token)
+    # A link to what was merged leads on; one thread has one address.
+    return _render_ticket(request, found) if found.token == token else redirect(found)
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def ticket_reply(request: HttpRequest, token: str) -> HttpResponse:
-    found = get_object_or_404(Ticket, token=token)
+    found = _find_ticket(token)
     if request.method != "POST" or not found.takes_replies:
         return redirect(found)
     form = ReplyForm(request.POST)
@@ -108,7 +111,7 @@ def ticket_reply(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def ticket_close(request: HttpRequest, token: str) -> HttpResponse:
     """The customer needs no more help. It can be taken up again, so nothing is asked twice."""
-    found = get_object_or_404(Ticket, token=token)
+    found = _find_ticket(token)
     if request.method == "POST" and found.takes_replies and desk.solve_ticket(ticket=found):
         messages.success(request, _("Good to hear. The request is closed; you can take it up again below."))
     return redirect(found)
@@ -117,10 +120,15 @@ def ticket_close(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def ticket_reopen(request: HttpRequest, token: str) -> HttpResponse:
-    found = get_object_or_404(Ticket, token=token)
+    found = _find_ticket(token)
     if request.method == "POST" and found.status == TicketStatus.SOLVED and desk.reopen_ticket(ticket=found):
         messages.success(request, _("The request is open again. Tell us below what is missing."))
     return redirect(found)
+
+
+def _find_ticket(token: str) -> Ticket:
+    """The ticket of a link, or the one that it has become part of."""
+    return desk.followed(get_object_or_404(Ticket.objects.select_related("merged_into"), token=token))
 
 
 def _opened(request: HttpRequest, data: dict[str, str], question: Question | None) -> Ticket:
@@ -169,7 +177,7 @@ def _render_ticket(
 ) -> HttpResponse:
     context = {
         "ticket": found,
-        "thread": found.messages.filter(is_internal=False),
+        "thread": found.messages.for_customer(timezone.now()),
         "turns": _sent_along(request, found.question),
         "masked_email": _masked(found.contact_email),
         "takes_replies": found.takes_replies,

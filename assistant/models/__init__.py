@@ -5,7 +5,10 @@ models here, so it is imported as well.
 """
 
 from assistant.models.budgets import SpentBudget
-from assistant.models.mails import Mail, MailQuerySet
+from assistant.models.desk import Assignment, DeskRules, Holiday, Presence, RotaMember
+from assistant.models.escalation_phrases import EscalationPhrase, Matter
+from assistant.models.mails import Mail, MailKind, MailQuerySet
+from assistant.models.problems import KnownProblem
 from assistant.models.questions import (
     MAX_QUESTION_LENGTH,
     Answer,
@@ -22,12 +25,12 @@ from assistant.models.questions import (
 )
 from assistant.models.tickets import (
     MAX_DETAIL_LENGTH,
-    EscalationPhrase,
-    Matter,
+    UNSETTLED,
     MessageAuthor,
     Priority,
     Ticket,
     TicketMessage,
+    TicketQuerySet,
     TicketReason,
     TicketStatus,
     new_reference,
@@ -37,26 +40,35 @@ from assistant.models.tickets import (
 __all__ = [
     "MAX_DETAIL_LENGTH",
     "MAX_QUESTION_LENGTH",
+    "UNSETTLED",
     "Answer",
+    "Assignment",
     "Channel",
     "Citation",
     "ConfidenceLevel",
     "ConsideredPassage",
     "Conversation",
+    "DeskRules",
     "EscalationPhrase",
     "Feedback",
     "FeedbackReason",
+    "Holiday",
+    "KnownProblem",
     "Mail",
+    "MailKind",
     "MailQuerySet",
     "Matter",
     "MessageAuthor",
+    "Presence",
     "Priority",
     "Question",
     "QuestionStatus",
+    "RotaMember",
     "SpentBudget",
     "Stage",
     "Ticket",
     "TicketMessage",
+    "TicketQuerySet",
     "TicketReason",
     "TicketStatus",
     "measured",
