@@ -83,7 +83,7 @@ def test_what_is_due_first_comes_first_and_the_tabs_count(agent, staff):
     counts = {tab.name: tab.count for tab in response.context["tabs"]}
     assert counts == {"open": 4, "mine": 1, "unassigned": 4, "overdue": 1, "pending": 1, "all": None}
     page = response.content.decode()
-    assert "overdue by 1" in page and "first reply" in page
+    assert "overdue: 1" in page and "first reply" in page
     assert set(shown(agent, priority__exact="4")) == {urgent}
     assert set(shown(agent, agent=str(staff.pk))) == {soon}
 

@@ -70,7 +70,7 @@ class DeskRulesAdmin(HistoryAdmin):
         ),
         (_("When a target is missed"), {"fields": ("escalates", "escalation_emails")}),
         (_("New tickets"), {"fields": ("assignment",)}),
-        (_("When the customer is silent"), {"fields": (("silence_days", "grace_days"), "close_days")}),
+        (_("When the customer is silent"), {"fields": ("silence_days", "grace_days", "close_days")}),
     )
 
     class Media:
@@ -105,7 +105,11 @@ class DeskRulesAdmin(HistoryAdmin):
         """With the button for a dry run nothing is saved: the page comes back with what was typed and its report."""
         if request.method == "POST" and "_dry_run" in request.POST:
             return self._try(request, object_id)
-        shown = {"sentences": wording.in_words(rules.stored_rules())} | self._links() | (extra_context or {})
+        shown = {
+            "sentences": wording.in_words(rules.stored_rules()),
+            **self._links(),
+            **(extra_context or {}),
+        }
         return super().changeform_view(request, object_id, form_url, shown)  # type: ignore[no-any-return]
 
     def _try(self, request: HttpRequest, object_id: str | None) -> HttpResponse:
@@ -152,6 +156,7 @@ class DeskRulesAdmin(HistoryAdmin):
 
     def _links(self) -> dict[str, Any]:
         return {
+            "show_save_and_add_another": False,
             "holidays": Holiday.objects.count(),
             "agents": RotaMember.objects.filter(is_here=True).count(),
         }

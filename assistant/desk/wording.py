@@ -88,8 +88,8 @@ def _silence(rules: DeskRules) -> str:
     if rules.silence_days is None:
         return _("A ticket that waits for its customer waits as long as it takes.")
     return _(
-        "When a customer has not answered us for %(silence)s, a notice is sent; %(grace)s later the ticket counts as "
-        "solved."
+        "When a customer has not answered us for %(silence)s, a notice is sent; after another %(grace)s without a word "
+        "the ticket counts as solved."
     ) % {"silence": _days(rules.silence_days), "grace": _days(rules.grace_days)}
 
 

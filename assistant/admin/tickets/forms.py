@@ -90,6 +90,8 @@ class TicketForm(_TicketForm):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
+        if "_solve" in self.data and "status" in values:
+            values["status"] = TicketStatus.SOLVED
         self._keep_what_others_changed(values)
         status = values.get("status", self.instance.status)
         has_contact = bool(values.get("contact_email") or self.known_email)

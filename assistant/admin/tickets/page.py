@@ -139,6 +139,9 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
             response.context_data |= {
                 "tabs": narrowed.tabs(changelist, found),
                 "title": narrowed.current.label,
+                "filters": (filters := queue.narrowings(changelist)),
+                "is_filtered": any(one.is_active for one in filters),
+                "unfiltered": f"?{narrowed.parameter_name}={narrowed.current}",
                 "now": timezone.now().isoformat(),
             }
         return response  # type: ignore[no-any-return]

@@ -89,6 +89,27 @@ class QueueFilter(admin.SimpleListFilter):
         ]
 
 
+@dataclass(frozen=True)
+class Narrowing:
+    """One of Django's filters as a menu: its name, what is chosen, and what else could be."""
+
+    title: str
+    choices: list[dict[str, Any]]
+    chosen: str  # empty: nothing
+    is_active: bool
+
+
+def narrowings(changelist: Any) -> list[Narrowing]:
+    found = []
+    for spec in changelist.filter_specs:
+        if isinstance(spec, QueueFilter):
+            continue
+        choices = list(spec.choices(changelist))
+        chosen = next((str(one["display"]) for one in choices[1:] if one["selected"]), "")
+        found.append(Narrowing(str(spec.title), choices, chosen, bool(chosen)))
+    return found
+
+
 class AgentFilter(admin.SimpleListFilter):
     """Of staff alone: the list of all accounts would be the list of all customers."""
 
@@ -162,7 +183,7 @@ class QueueColumns(_Admin):
         if has_new_reply(ticket):
             assert ticket.customer_wrote_at is not None
             return two_lines(
-                shown, _("reply %(time)s ago") % {"time": timesince(ticket.customer_wrote_at, depth=1)}
+                shown, _("new reply · %(time)s") % {"time": timesince(ticket.customer_wrote_at, depth=1)}
             )
         return shown
 
@@ -201,9 +222,9 @@ def due_badge(ticket: Ticket, now: datetime) -> SafeString | str:
     what = _("first reply") if is_reply else _("solution")
     title = formats.date_format(timezone.localtime(ticket.due_at), "SHORT_DATETIME_FORMAT")
     if ticket.is_overdue(now):
-        text = _("overdue by %(time)s") % {"time": timesince(ticket.due_at, now, depth=1)}
+        text = _("overdue: %(time)s") % {"time": timesince(ticket.due_at, now, depth=1)}
         return two_lines(badge(text, "bad", title), what)
-    text = _("in %(time)s") % {"time": timeuntil(ticket.due_at, now, depth=1)}
+    text = _("%(time)s left") % {"time": timeuntil(ticket.due_at, now, depth=1)}
     return two_lines(badge(text, "notice" if ticket.due_at - now < _SOON else "quiet", title), what)
 
 

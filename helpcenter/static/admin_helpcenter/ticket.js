@@ -81,7 +81,7 @@ document.addEventListener("DOMContentLoaded", function () {
     text.addEventListener("keydown", function (event) {
       if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
       event.preventDefault();
-      form.querySelector(".submit-row input[name=_save]").click();
+      form.querySelector(".hc-send button").click();
     });
   }
 
