@@ -18,6 +18,8 @@ _TEMPLATES = {
     MailKind.CONFIRMATION: "ticket_confirmation",
     MailKind.REPLY: "staff_reply",
     MailKind.MISSED: "target_missed",
+    MailKind.MENTION: "mention",
+    MailKind.SURVEY: "survey",
 }
 
 
@@ -28,7 +30,8 @@ def compose(mail: Mail) -> EmailMessage:
         # Staff read what the administration says, in the site's language and always formal.
         with translation.override(settings.LANGUAGE_CODE):
             values = _values(mail, site.current().display_name) | {
-                "ticket_url": settings.SITE_URL + reverse("admin:assistant_ticket_change", args=[ticket.pk])
+                "note": mail.note,
+                "ticket_url": settings.SITE_URL + reverse("admin:assistant_ticket_change", args=[ticket.pk]),
             }
             return _message(mail, mail.staff_email, values)
     with site.as_customers_read() as here, translation.override(ticket.language):

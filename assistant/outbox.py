@@ -56,6 +56,15 @@ def owe_missed(ticket: Ticket, addresses: Iterable[str]) -> None:
         _owe(Mail(ticket=ticket, kind=MailKind.MISSED, staff_email=address))
 
 
+def owe_mention(note: TicketMessage, address: str) -> None:
+    _owe(Mail(ticket=note.ticket, kind=MailKind.MENTION, note=note, staff_email=address))
+
+
+def owe_survey(ticket: Ticket) -> None:
+    """Once for each ticket: the database refuses a second one."""
+    _owe(Mail(ticket=ticket, kind=MailKind.SURVEY))
+
+
 def withdraw_reply(message: TicketMessage) -> bool:
     """The mail of a held reply is owed no more. False where somebody sends it already, or has sent it."""
     owed = Mail.objects.filter(message=message, sent_at=None, attempts=0, due_at__gt=timezone.now())
@@ -125,7 +134,7 @@ def _try(mail_id: int) -> bool:
     if not taken.update(due_at=now + timedelta(seconds=LEASE_SECONDS), attempts=F("attempts") + 1):
         return True
     mail = (
-        Mail.objects.select_related("ticket__question", "ticket__assignee", "message")
+        Mail.objects.select_related("ticket__question", "ticket__assignee", "message", "note__author")
         .filter(pk=mail_id)
         .first()
     )

@@ -24,6 +24,11 @@ _SUPPORT = (
     "assistant.add_escalationphrase",
     "assistant.change_escalationphrase",
     "assistant.delete_escalationphrase",
+    "assistant.view_cannedreply",
+    "assistant.add_cannedreply",
+    "assistant.change_cannedreply",
+    "assistant.view_lesson",
+    "assistant.view_rating",
     "assistant.view_knownproblem",
     "assistant.add_knownproblem",
     "assistant.change_knownproblem",
@@ -40,6 +45,7 @@ _DESK = (
     "assistant.add_rotamember",
     "assistant.change_rotamember",
     "assistant.delete_rotamember",
+    "assistant.delete_cannedreply",
 )
 
 ROLES: Final[dict[str, tuple[str, ...]]] = {
@@ -57,10 +63,12 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "knowledge.add_synonymgroup",
         "knowledge.change_synonymgroup",
         "knowledge.delete_synonymgroup",
+        "assistant.view_lesson",
+        "assistant.change_lesson",
         *_RECORDS,
     ),
     "Support": _SUPPORT,
-    "Analysts": (*_SEEN_BY_ALL, *_RECORDS, "assistant.view_quality"),
+    "Analysts": (*_SEEN_BY_ALL, *_RECORDS, "assistant.view_rating", "assistant.view_quality"),
     "Leads": (*_SUPPORT, *_DESK, "assistant.view_quality", "assistant.recalibrate"),
 }
 

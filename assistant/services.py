@@ -34,6 +34,7 @@ from assistant.models import (
     Priority,
     Question,
     QuestionStatus,
+    Rating,
     Stage,
     Ticket,
     TicketMessage,
@@ -342,6 +343,15 @@ def leave_feedback(
         },
     )
     return feedback
+
+
+def rate_ticket(*, ticket: Ticket, is_content: bool, comment: str = "") -> Rating:
+    """One verdict a ticket; the last one counts. Raises InvalidInput while the ticket is not settled."""
+    if ticket.status not in (TicketStatus.SOLVED, TicketStatus.CLOSED):
+        raise InvalidInput("ticket", _("This request is still being worked on."))
+    values = {"is_content": is_content, "comment": clean_text(comment, field="comment", limit=1000)}
+    rating, _is_new = Rating.objects.update_or_create(ticket=ticket, defaults=values)
+    return rating
 
 
 def add_customer_message(*, ticket: Ticket, body: str, idempotency_key: str = "") -> TicketMessage:

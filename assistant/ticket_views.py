@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from assistant import desk, services
 from assistant.answer_page import AnswerPage, answer_page
 from assistant.conversation_page import turns_of
-from assistant.forms import ContactForm, FollowUpTicketForm, ReplyForm, TicketForm
+from assistant.forms import ContactForm, FollowUpTicketForm, RatingForm, ReplyForm, TicketForm
 from assistant.models import Question, Ticket, TicketStatus
 from assistant.queue_figures import reply_time
 from assistant.services import IdempotencyConflict
@@ -126,6 +126,24 @@ def ticket_reopen(request: HttpRequest, token: str) -> HttpResponse:
     return redirect(found)
 
 
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def ticket_rate(request: HttpRequest, token: str) -> HttpResponse:
+    """Whether the customer was content with how it was settled."""
+    found = _find_ticket(token)
+    if request.method != "POST" or found.status not in (TicketStatus.SOLVED, TicketStatus.CLOSED):
+        return redirect(found)
+    form = RatingForm(request.POST)
+    if form.is_valid():
+        services.rate_ticket(
+            ticket=found,
+            is_content=form.cleaned_data["content"] == "yes",
+            comment=form.cleaned_data["comment"],
+        )
+        return redirect(f"{found.get_absolute_url()}#rating")
+    return _render_ticket(request, found, rating_form=form, status=UNPROCESSABLE)
+
+
 def _find_ticket(token: str) -> Ticket:
     """The ticket of a link, or the one that it has become part of."""
     return desk.followed(get_object_or_404(Ticket.objects.select_related("merged_into"), token=token))
@@ -173,7 +191,12 @@ def _render_new_ticket(
 
 
 def _render_ticket(
-    request: HttpRequest, found: Ticket, *, form: ReplyForm | None = None, status: int = 200
+    request: HttpRequest,
+    found: Ticket,
+    *,
+    form: ReplyForm | None = None,
+    rating_form: RatingForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     context = {
         "ticket": found,
@@ -183,6 +206,8 @@ def _render_ticket(
         "takes_replies": found.takes_replies,
         "reply_time": reply_time() if found.status == TicketStatus.OPEN else None,
         "form": form,
+        "rating": getattr(found, "rating", None),
+        "rating_form": rating_form,
         "alternates": alternates("ticket", {"token": found.token}),
     }
     return render(request, "assistant/ticket.html", context, status=status)

@@ -2,18 +2,22 @@
 
 from assistant.admin.desk_rules import DeskRulesAdmin, HolidayAdmin, KnownProblemAdmin, RotaMemberAdmin
 from assistant.admin.evaluations import EvaluatedQuestionAdmin
+from assistant.admin.lessons import CannedReplyAdmin, LessonAdmin, RatingAdmin
 from assistant.admin.phrases import EscalationPhraseAdmin
 from assistant.admin.questions import FeedbackAdmin, QuestionAdmin
 from assistant.admin.tickets import TicketAdmin
 
 __all__ = [
+    "CannedReplyAdmin",
     "DeskRulesAdmin",
     "EscalationPhraseAdmin",
     "EvaluatedQuestionAdmin",
     "FeedbackAdmin",
     "HolidayAdmin",
     "KnownProblemAdmin",
+    "LessonAdmin",
     "QuestionAdmin",
+    "RatingAdmin",
     "RotaMemberAdmin",
     "TicketAdmin",
 ]

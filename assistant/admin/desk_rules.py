@@ -71,6 +71,7 @@ class DeskRulesAdmin(HistoryAdmin):
         (_("When a target is missed"), {"fields": ("escalates", "escalation_emails")}),
         (_("New tickets"), {"fields": ("assignment",)}),
         (_("When the customer is silent"), {"fields": ("silence_days", "grace_days", "close_days")}),
+        (_("When a ticket is solved"), {"fields": ("surveys",)}),
     )
 
     class Media:

@@ -36,6 +36,7 @@ class Policy:
     silence: timedelta | None  # days of the week like any others
     grace: timedelta
     closes_after: timedelta | None
+    surveys: bool
 
     @property
     def fingerprint(self) -> str:
@@ -91,6 +92,7 @@ def policy_of(rules: DeskRules, holidays: Iterable[Holiday]) -> Policy:
         silence=_days(rules.silence_days),
         grace=timedelta(days=rules.grace_days),
         closes_after=_days(rules.close_days),
+        surveys=rules.surveys,
     )
 
 

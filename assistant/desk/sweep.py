@@ -7,10 +7,10 @@ transaction of its own, and each step takes a bounded number of them.
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
@@ -22,13 +22,14 @@ from assistant.desk.clock import keep_time
 from assistant.desk.presence import forget_absent
 from assistant.models import (
     UNSETTLED,
+    MailKind,
     MessageAuthor,
     Ticket,
     TicketMessage,
     TicketQuerySet,
     TicketStatus,
 )
-from assistant.outbox import owe_missed, owe_reply
+from assistant.outbox import owe_missed, owe_reply, owe_survey
 from knowledge import site
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ _NOTICE = gettext_noop("Notice after silence")
 _SOLVED = gettext_noop("Solved after silence")
 _CLOSED = gettext_noop("Closed for good some time after it was solved")
 
+_SURVEY_AFTER = timedelta(hours=1)
+_SURVEY_UNTIL = timedelta(days=2)
 _RECOUNTED = 500  # tickets a sweep
 _MOVED = 100  # of each kind a sweep
 
@@ -50,6 +53,7 @@ def keep_the_rules() -> None:
     missed = tell_missed(policy, now)
     noticed = give_notice(policy, now)
     settled = settle_silent(policy, now) + close_solved(policy, now)
+    ask_how_it_went(policy, now)
     forget_absent()
     if missed or noticed or settled:
         log.info("desk: %d targets missed, %d notices, %d tickets settled", missed, noticed, settled)
@@ -137,6 +141,29 @@ def close_solved(policy: rules.Policy, now: datetime) -> int:
         return 0
     found = Ticket.objects.filter(status=TicketStatus.SOLVED, solved_at__lte=now - policy.closes_after)
     return _moved(found, TicketStatus.CLOSED, _CLOSED)
+
+
+def ask_how_it_went(policy: rules.Policy, now: datetime) -> int:
+    """An hour after a ticket was solved, once; nothing for those of long ago when this is switched on."""
+    if not policy.surveys:
+        return 0
+    solved = Ticket.objects.filter(
+        status=TicketStatus.SOLVED,
+        solved_at__lte=now - _SURVEY_AFTER,
+        solved_at__gt=now - _SURVEY_UNTIL,
+        rating=None,
+        is_spam=False,
+        merged_into=None,
+    ).exclude(mails__kind=MailKind.SURVEY)
+    asked = 0
+    for ticket in list(solved.order_by("solved_at")[:_MOVED]):
+        try:
+            with transaction.atomic():
+                owe_survey(ticket)
+        except IntegrityError:
+            continue  # another sweep was faster
+        asked += 1
+    return asked
 
 
 def _moved(found: TicketQuerySet, status: TicketStatus, why: str) -> int:

@@ -20,6 +20,9 @@ def in_words(rules: DeskRules) -> list[str]:
         _assignment(rules),
         _silence(rules),
         _closing(rules),
+        _("Customers are asked by e-mail whether they were content, once for each solved ticket.")
+        if rules.surveys
+        else _("Customers are asked on their ticket's page whether they were content, and not by e-mail."),
     ]
 
 

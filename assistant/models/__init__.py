@@ -5,8 +5,9 @@ models here, so it is imported as well.
 """
 
 from assistant.models.budgets import SpentBudget
-from assistant.models.desk import Assignment, DeskRules, Holiday, Presence, RotaMember
+from assistant.models.desk import PLACE, Assignment, CannedReply, DeskRules, Holiday, Presence, RotaMember
 from assistant.models.escalation_phrases import EscalationPhrase, Matter
+from assistant.models.lessons import FOR_EDITORS, Lesson, LessonKind, Rating
 from assistant.models.mails import Mail, MailKind, MailQuerySet
 from assistant.models.problems import KnownProblem
 from assistant.models.questions import (
@@ -38,11 +39,14 @@ from assistant.models.tickets import (
 )
 
 __all__ = [
+    "FOR_EDITORS",
     "MAX_DETAIL_LENGTH",
     "MAX_QUESTION_LENGTH",
+    "PLACE",
     "UNSETTLED",
     "Answer",
     "Assignment",
+    "CannedReply",
     "Channel",
     "Citation",
     "ConfidenceLevel",
@@ -54,6 +58,8 @@ __all__ = [
     "FeedbackReason",
     "Holiday",
     "KnownProblem",
+    "Lesson",
+    "LessonKind",
     "Mail",
     "MailKind",
     "MailQuerySet",
@@ -63,6 +69,7 @@ __all__ = [
     "Priority",
     "Question",
     "QuestionStatus",
+    "Rating",
     "RotaMember",
     "SpentBudget",
     "Stage",

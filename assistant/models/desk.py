@@ -1,5 +1,6 @@
 """How the support desk works: its rules, holidays, who takes tickets, and who looks at one right now."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -13,9 +14,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from assistant.models.tickets import Priority, Ticket
+from assistant.models.tickets import MAX_DETAIL_LENGTH, Priority, Ticket
+from knowledge.models import Language
 
 _ONLY_ROW = 1
+PLACE = re.compile(r"\{(\w*)\}")
+PLACES = frozenset({"name", "reference", "subject", "agent", "link", "site"})
 
 
 class Assignment(models.TextChoices):
@@ -80,6 +84,13 @@ class DeskRules(models.Model):
         null=True,
         blank=True,
         help_text=_("Until then the customer can take it up again. Empty: it stays open to that."),
+    )
+    surveys = models.BooleanField(
+        _("ask customers by e-mail whether they were content"),
+        default=False,
+        help_text=_(
+            "Once for each ticket, an hour after it was solved. The ticket's own page asks in any case."
+        ),
     )
     changed_at = models.DateTimeField(auto_now=True)
 
@@ -161,6 +172,47 @@ class RotaMember(models.Model):
 
     def __str__(self) -> str:
         return str(self.user)
+
+
+class CannedReply(models.Model):
+    """A text that agents need again and again, with places for what differs (`assistant.desk.canned`)."""
+
+    title = models.CharField(_("title"), max_length=120)
+    language = models.CharField(_("language"), max_length=2, choices=Language)
+    body = models.TextField(
+        _("text"),
+        max_length=MAX_DETAIL_LENGTH,
+        help_text=_("These places are filled in: {name}, {reference}, {subject}, {agent}, {link}, {site}."),
+    )
+    is_active = models.BooleanField(_("in use"), default=True)
+
+    class Meta:
+        verbose_name = _("canned reply")
+        verbose_name_plural = _("canned replies")
+        ordering = ["language", "title"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["language", "title"],
+                name="canned_reply_once",
+                violation_error_message=_("There is a text with this title already."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def clean(self) -> None:
+        unknown = sorted(set(PLACE.findall(self.body)) - PLACES)
+        if unknown:
+            raise ValidationError(
+                {
+                    "body": gettext("“{%(found)s}” is no place that can be filled in. Allowed: %(allowed)s.")
+                    % {
+                        "found": unknown[0],
+                        "allowed": ", ".join(f"{{{name}}}" for name in sorted(PLACES)),
+                    }
+                }
+            )
 
 
 class Presence(models.Model):

@@ -16,8 +16,16 @@ from django.utils.translation import gettext_lazy as _
 
 from assistant.admin.judging import article_named
 from assistant.desk.collisions import FIELDS, Seen, raw_value, unseen_messages, written
+from assistant.desk.leaks import leaks
 from assistant.measured import Label
-from assistant.models import MAX_DETAIL_LENGTH, Ticket, TicketMessage, TicketStatus
+from assistant.models import (
+    MAX_DETAIL_LENGTH,
+    Lesson,
+    LessonKind,
+    Ticket,
+    TicketMessage,
+    TicketStatus,
+)
 from assistant.validation import InvalidInput, clean_email, clean_name, clean_text
 from knowledge.models import Article
 
@@ -42,7 +50,20 @@ class TicketForm(_TicketForm):
         ),
         required=False,
         max_length=500,
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        widget=forms.TextInput(attrs={"class": "vTextField", "list": "hc-articles"}),
+    )
+    lesson = forms.ChoiceField(
+        label=_("What this ticket teaches"),
+        choices=[("", _("nothing said yet")), *LessonKind.choices],
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    lesson_text = forms.CharField(
+        label=_("For the editors"),
+        help_text=_("What is missing or wrong. Empty for a missing article: the customer's own words."),
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),
     )
     reader: Any = None  # who fills it in; the admin sets it
 
@@ -62,15 +83,22 @@ class TicketForm(_TicketForm):
             if self.seen_then is not None and self.reader is not None
             else []
         )
-        label = Label.objects.filter(question=self.instance.question_id).first()
-        named = label.articles.first() if label is not None else None
-        if named is not None:
-            self.initial["answered_by"] = f"#{named.pk} {named.title}"
+        self._recall_lesson()
         status = self.fields.get("status")
         if self.known_email and isinstance(status, forms.ChoiceField):
             status.choices = [
                 choice for choice in TicketStatus.choices if choice[0] != TicketStatus.AWAITING_CONTACT
             ]
+
+    def _recall_lesson(self) -> None:
+        lesson = Lesson.objects.filter(ticket=self.instance.pk).select_related("article").first()
+        label = Label.objects.filter(question=self.instance.question_id).first()
+        named = label.articles.first() if label is not None else None
+        if lesson is not None:
+            named = lesson.article or named
+            self.initial |= {"lesson": lesson.kind, "lesson_text": lesson.text}
+        if named is not None:
+            self.initial["answered_by"] = f"#{named.pk} {named.title}"
 
     def clean_contact_email(self) -> str:
         value = str(self.cleaned_data.get("contact_email") or "")
@@ -81,7 +109,7 @@ class TicketForm(_TicketForm):
 
     def clean_answered_by(self) -> Article | None:
         typed = str(self.cleaned_data.get("answered_by") or "")
-        if not typed or typed == self.initial.get("answered_by"):
+        if not typed:
             return None
         try:
             return article_named(typed, language=self.instance.language)
@@ -93,6 +121,7 @@ class TicketForm(_TicketForm):
         if "_solve" in self.data and "status" in values:
             values["status"] = TicketStatus.SOLVED
         self._keep_what_others_changed(values)
+        self._check_lesson(values)
         status = values.get("status", self.instance.status)
         has_contact = bool(values.get("contact_email") or self.known_email)
         if status != TicketStatus.AWAITING_CONTACT and not has_contact and "contact_email" not in self.errors:
@@ -101,6 +130,24 @@ class TicketForm(_TicketForm):
                 _("The customer's e-mail address is not known. Enter it below, or leave “Contact missing”."),
             )
         return values
+
+    @property
+    def teaches(self) -> bool:
+        """Whether something was said that was not said before."""
+        lesson = self.cleaned_data.get("lesson") or ""
+        is_new = lesson != self.initial.get("lesson", "")
+        return bool(lesson) and (is_new or bool({"lesson_text", "answered_by"} & set(self.changed_data)))
+
+    def _check_lesson(self, values: dict[str, Any]) -> None:
+        if "lesson" not in self.fields or "answered_by" in self.errors:
+            return
+        if values.get("answered_by") and not values.get("lesson") and "answered_by" in self.changed_data:
+            values["lesson"] = LessonKind.ARTICLE  # whoever names the article has said it
+        lesson = values.get("lesson")
+        if lesson and lesson != LessonKind.MISSING and not values.get("answered_by"):
+            self.add_error("answered_by", _("Please name the article that this is about."))
+        if lesson == LessonKind.WRONG and not (values.get("lesson_text") or "").strip():
+            self.add_error("lesson_text", _("Please say what is wrong or missing, so that it can be mended."))
 
     def _keep_what_others_changed(self, values: dict[str, Any]) -> None:
         if self.seen_then is None:
@@ -139,6 +186,11 @@ class TicketForm(_TicketForm):
 
 
 class MessageForm(_MessageForm):
+    send_hidden = forms.BooleanField(
+        label=_("Send it all the same: the customer may know this"), required=False
+    )
+    asks_about_hidden = False  # whether the box above has anything to ask
+
     class Meta:
         model = TicketMessage
         fields = ("body", "is_internal")
@@ -158,6 +210,7 @@ class MessageFormSet(_MessageFormSet):
     def clean(self) -> None:
         super().clean()
         for form in self.forms:
+            form.asks_about_hidden = False
             values = getattr(form, "cleaned_data", {})
             if not values.get("body") or values.get("is_internal"):
                 continue
@@ -174,6 +227,20 @@ class MessageFormSet(_MessageFormSet):
                         "yet: send it again if it still fits."
                     ),
                 )
+            elif not values.get("send_hidden") and (
+                found := leaks(values["body"], reader=self.instance.customer)
+            ):
+                form.asks_about_hidden = True
+                for leak in found:
+                    form.add_error(
+                        "body",
+                        ValidationError(
+                            _(
+                                "This is word for word from “%(title)s”, which this customer may not read: “%(quote)s”."
+                            ),
+                            params={"title": leak.article.title, "quote": leak.quote},
+                        ),
+                    )
 
 
 class MessageInline(_MessageInline):
@@ -182,7 +249,7 @@ class MessageInline(_MessageInline):
     form = MessageForm
     formset = MessageFormSet
     template = "admin/assistant/ticket/_thread.html"
-    fields = ("body", "is_internal")
+    fields = ("body", "is_internal", "send_hidden")
     extra = max_num = 1
     can_delete = False
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,6 +14,7 @@ from assistant.admin.tickets.forms import TicketForm
 from assistant.admin.tickets.thread import thread_of
 from assistant.desk import presence
 from assistant.desk.collisions import FIELDS, Seen, raw_value, unseen_messages, written
+from assistant.desk.suggesting import suggest
 from assistant.desk.taking_back import take_back
 from assistant.models import Ticket, TicketMessage
 
@@ -43,6 +44,13 @@ def pulse(request: HttpRequest, form_class: type[TicketForm], pk: int) -> JsonRe
             ),
         }
     return JsonResponse(answer)
+
+
+def suggestion(request: HttpRequest, pk: int) -> HttpResponse:
+    """The panel with a suggested reply, for a page that is already open."""
+    ticket = get_object_or_404(Ticket.objects.select_related("question", "customer"), pk=pk)
+    context = {"suggestion": suggest(ticket, request.user), "is_asked_for": True, "original": ticket}
+    return render(request, "admin/assistant/ticket/_suggestion.html", context)
 
 
 def others_in_words(other: presence.Other) -> str:

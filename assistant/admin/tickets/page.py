@@ -20,11 +20,14 @@ from assistant.admin.tickets.forms import MessageInline, TicketForm
 from assistant.admin.tickets.queue import QueueColumns, QueueFilter
 from assistant.admin.tickets.thread import thread_of
 from assistant.desk import keep_time, presence
+from assistant.desk.canned import canned_for
+from assistant.desk.context import surroundings_of
+from assistant.desk.lessons import teach
+from assistant.desk.mentions import tell_mentioned
 from assistant.desk.queues import counts
+from assistant.desk.suggesting import suggest
 from assistant.desk.taking_back import HELD_FOR
-from assistant.labels import judge
-from assistant.measured import LabelSource, Verdict
-from assistant.models import MailKind, Ticket, TicketMessage, TicketStatus
+from assistant.models import LessonKind, MailKind, Ticket, TicketMessage, TicketStatus
 from assistant.outbox import send_again
 from assistant.services import add_staff_message, complete_ticket
 from knowledge.admin.display import STYLESHEET, is_changelist
@@ -57,6 +60,11 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
                 "<int:pk>/take-back/<int:message_id>/",
                 self._for_readers(require_POST(live.take_back_view)),
                 name="assistant_ticket_take_back",
+            ),
+            path(
+                "<int:pk>/suggestion/",
+                self._for_readers(require_GET(live.suggestion)),
+                name="assistant_ticket_suggestion",
             ),
         ]
         return [*own, *super().get_urls()]
@@ -99,20 +107,18 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Ticket | None = None) -> Any:
         fields: tuple[Any, ...] = (("status", "priority", "assignee"), ("category", "problem"))
-        if obj is not None and obj.question_id and self.has_change_permission(request, obj):
-            fields = (*fields, "answered_by")
-        settle = (_("Settle"), {"fields": fields})
+        parts: list[Any] = [(_("Settle"), {"fields": fields})]
         description = None
         if obj is not None and obj.status == TicketStatus.AWAITING_CONTACT:
             description = _("With an address the ticket is open and the customer gets a confirmation.")
         elif obj is not None and obj.mails.given_up().exists():
             description = _("An e-mail could not be delivered: perhaps the address has to be corrected.")
-        if description is None:
-            return (settle,)
-        return (
-            settle,
-            (_("Contact"), {"fields": (("contact_email", "contact_name"),), "description": description}),
-        )
+        if description is not None:
+            contact = {"fields": (("contact_email", "contact_name"),), "description": description}
+            parts.append((_("Contact"), contact))
+        if self.has_change_permission(request, obj):
+            parts.append((_("When it is solved"), {"fields": ("lesson", "answered_by", "lesson_text")}))
+        return parts
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         if db_field.name == "assignee":
@@ -162,6 +168,10 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
                 "others": [live.others_in_words(one) for one in others],
                 "seen": form.seen_now,
                 "due": queue.due_badge(ticket, timezone.now()),
+                "surroundings": surroundings_of(ticket),
+                "canned": canned_for(ticket, request.user),
+                "suggestion": suggest(ticket, request.user) if "suggest" in request.GET else None,
+                "is_asked_for": "suggest" in request.GET,
                 "title": _("Ticket %(reference)s") % {"reference": ticket.reference},
                 "subtitle": None,
             }
@@ -169,8 +179,11 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
 
     def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> dict[str, Any]:
         values: dict[str, Any] = super().get_formset_kwargs(request, obj, inline, prefix)
-        again = request.GET.get("again", "")
-        if request.method == "GET" and again.isdecimal():
+        again, canned = request.GET.get("again", ""), request.GET.get("canned", "")
+        if request.method == "GET" and canned.isdecimal():
+            texts = [one.text for one in canned_for(obj, request.user) if one.pk == int(canned)]
+            values["initial"] = [{"body": text} for text in texts]
+        elif request.method == "GET" and again.isdecimal():
             text = TicketMessage.objects.filter(
                 pk=again, ticket=obj, author=request.user, withdrawn_at__isnull=False
             )
@@ -194,14 +207,13 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
                 obj.status = completed.status
         keep_time(obj)
         super().save_model(request, obj, form, change)
-        article = form.cleaned_data.get("answered_by")
-        if article is not None and obj.question is not None:
-            judge(
-                question=obj.question,
-                verdict=Verdict.ARTICLE,
-                articles=[article],
+        if form.teaches:
+            teach(
+                ticket=obj,
+                kind=LessonKind(form.cleaned_data["lesson"]),
                 by=request.user,
-                source=LabelSource.TICKET,
+                article=form.cleaned_data.get("answered_by"),
+                text=form.cleaned_data.get("lesson_text") or "",
             )
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
@@ -217,6 +229,10 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
                     held_for=HELD_FOR,
                 )
                 formset.new_objects.append(message)
+                told = tell_mentioned(message)
+                if told:
+                    names = ", ".join(str(user) for user in told)
+                    self.message_user(request, _("By e-mail this was told to: %(names)s.") % {"names": names})
                 form.instance.sent = message
 
     def response_change(self, request: HttpRequest, obj: Ticket) -> HttpResponse:

@@ -85,6 +85,41 @@ document.addEventListener("DOMContentLoaded", function () {
     });
   }
 
+  /* --- what can be put into the text --- */
+  function insert(words) {
+    var before = text.value.slice(0, text.selectionStart);
+    var gap = before && !/\n\n$/.test(before) ? "\n\n" : "";
+    text.focus();
+    text.setRangeText(gap + words, text.selectionStart, text.selectionEnd, "end");
+    text.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  function offer(place) {
+    place.querySelectorAll("button[data-insert]").forEach(function (button) { button.hidden = false; });
+  }
+
+  document.addEventListener("click", function (event) {
+    var inserting = event.target.closest("[data-insert]");
+    var suggesting = event.target.closest("[data-suggest]");
+    if (inserting && text) {
+      event.preventDefault();
+      insert(inserting.dataset.insert);
+      var menu = inserting.closest("details.hc-canned");
+      if (menu) menu.open = false;
+    } else if (suggesting) {
+      var place = document.getElementById("suggestion");
+      event.preventDefault();
+      fetch(suggesting.dataset.suggest)
+        .then(function (response) { return response.ok ? response.text() : Promise.reject(response.status); })
+        .then(function (html) {
+          place.innerHTML = html;
+          offer(place);
+        })
+        .catch(function () { location.href = suggesting.href; });
+    }
+  });
+  offer(document);
+
   /* --- taking back --- */
   function countDown() {
     document.querySelectorAll("[data-undo]").forEach(function (button) {
