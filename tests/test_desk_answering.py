@@ -39,13 +39,13 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def agent(client, staff) -> Client:
+def agent(client, staff):
     client.force_login(staff)
     return client
 
 
 @pytest.fixture
-def internal(make_article) -> Article:
+def internal(make_article):
     return make_article("Goodwill refunds", SECRET, audience="internal")
 
 

@@ -73,7 +73,7 @@ def test_everything_that_people_do_keeps_the_time(staff):
     add_customer_message(ticket=ticket, body="The blue one.")
     ticket = again(ticket)
     assert ticket.status == "open" and ticket.due_at == ticket.solve_due_at == next_due(ticket)
-    assert ticket.customer_wrote_at > ticket.first_replied_at
+    assert ticket.customer_wrote_at and ticket.customer_wrote_at > ticket.first_replied_at
 
 
 def test_a_ticket_takes_the_category_of_the_article_that_came_closest(make_article, make_category):
@@ -94,6 +94,7 @@ def test_new_rules_reach_tickets_that_were_counted_with_others():
     desk_rules(normal_reply="2", normal_solve="3")
     stale = again(ticket).first_reply_due_at
     keep_the_rules()
+    assert ticket.completed_at and stale
     assert again(ticket).first_reply_due_at == ticket.completed_at + timedelta(hours=2) < stale
     office_hours()
     keep_the_rules()

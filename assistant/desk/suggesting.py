@@ -27,6 +27,10 @@ class Source:
     url: str
     is_hidden: bool  # from the ticket's customer
 
+    @property
+    def insertion(self) -> str:
+        return f"{self.article.title}\n{self.url}"
+
 
 @dataclass(frozen=True)
 class Part:

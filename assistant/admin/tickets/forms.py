@@ -96,7 +96,7 @@ class TicketForm(_TicketForm):
         named = label.articles.first() if label is not None else None
         if lesson is not None:
             named = lesson.article or named
-            self.initial |= {"lesson": lesson.kind, "lesson_text": lesson.text}
+            self.initial["lesson"], self.initial["lesson_text"] = lesson.kind, lesson.text
         if named is not None:
             self.initial["answered_by"] = f"#{named.pk} {named.title}"
 

@@ -96,12 +96,12 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
             found = super().get_object(request, object_id, from_field)
             if found is not None:
                 Ticket.objects.select_for_update().filter(pk=found.pk).first()
-        return super().get_object(request, object_id, from_field)  # type: ignore[no-any-return]
+        return super().get_object(request, object_id, from_field)
 
     def get_form(
         self, request: HttpRequest, obj: Ticket | None = None, change: bool = False, **options: Any
     ) -> Any:
-        form = super().get_form(request, obj, change=change, **options)
+        form: Any = super().get_form(request, obj, change=change, **options)
         form.reader = request.user
         return form
 
@@ -137,7 +137,7 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        response = super().changelist_view(request, extra_context)
+        response: Any = super().changelist_view(request, extra_context)
         changelist = getattr(response, "context_data", {}).get("cl")
         if changelist is not None:
             narrowed = next(spec for spec in changelist.filter_specs if isinstance(spec, QueueFilter))
@@ -150,7 +150,7 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
                 "unfiltered": f"?{narrowed.parameter_name}={narrowed.current}",
                 "now": timezone.now().isoformat(),
             }
-        return response  # type: ignore[no-any-return]
+        return response
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
@@ -175,7 +175,7 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
                 "title": _("Ticket %(reference)s") % {"reference": ticket.reference},
                 "subtitle": None,
             }
-        return super().render_change_form(request, context, *args, **options)  # type: ignore[no-any-return]
+        return super().render_change_form(request, context, *args, **options)
 
     def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> dict[str, Any]:
         values: dict[str, Any] = super().get_formset_kwargs(request, obj, inline, prefix)
@@ -185,7 +185,7 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
             values["initial"] = [{"body": text} for text in texts]
         elif request.method == "GET" and again.isdecimal():
             text = TicketMessage.objects.filter(
-                pk=again, ticket=obj, author=request.user, withdrawn_at__isnull=False
+                pk=again, ticket=obj, author=request.user.pk, withdrawn_at__isnull=False
             )
             values["initial"] = [{"body": message.body} for message in text]
         return values
@@ -250,4 +250,4 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
                 messages.SUCCESS,
             )
             return HttpResponseRedirect(f"{page}#message-{sent.pk}")
-        return super().response_change(request, obj)  # type: ignore[no-any-return]
+        return super().response_change(request, obj)

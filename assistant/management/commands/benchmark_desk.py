@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ class Command(BaseCommand):
             "a ticket": f"{_LIST}{ticket.pk}/change/",
         }
         for name, address in pages.items():
-            queries, milliseconds = _measure(lambda address=address: client.get(address), options["rounds"])
+            queries, milliseconds = _measure(partial(client.get, address), options["rounds"])
             self._say(name, queries, milliseconds)
         queries, milliseconds = _measure(keep_the_rules, min(5, options["rounds"]))
         self._say("a sweep", queries, milliseconds)
