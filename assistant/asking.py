@@ -6,7 +6,7 @@ what to do with a ticket.
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from typing import Protocol
@@ -14,7 +14,8 @@ from typing import Protocol
 from assistant.calibration.store import in_force
 from assistant.confidence import Confidence, SiteCalibration, assess
 from assistant.models import Stage, TicketReason
-from assistant.writers import Draft, WriterUnavailable, get_writer, joined
+from assistant.writers import AnswerWriter, Draft, WriterUnavailable, get_writer, joined
+from knowledge.followups import together
 from knowledge.models import Language, Reader
 from knowledge.retrieval import PASSAGES, Retrieval, RetrievedPassage, retrieve, translation_of
 
@@ -87,11 +88,16 @@ class _Found:
 
 
 @dataclass(frozen=True)
-class _Desk:
-    """What questions are answered with: a site's retrieval and calibration, or those of an evaluation."""
+class Desk:
+    """What questions are answered with: this site's articles and calibration, or others that are only tried.
+
+    Without `site` the threshold is the confidence model's own; without `writer` the one that is set writes.
+    """
 
     retriever: Retriever
-    site: SiteCalibration | None
+    site: SiteCalibration | None = None
+    translation_of: Callable[[int, str], int | None] = translation_of
+    writer: AnswerWriter | None = None
 
     def look(self, inquiry: Inquiry, article_language: str) -> _Found:
         retrieval = self.retriever(
@@ -104,25 +110,45 @@ class _Desk:
         )
         return _Found(retrieval, assess(retrieval, self.site))
 
+    def write(self, retrieval: Retrieval) -> Draft | None:
+        """Raises WriterUnavailable."""
+        return (self.writer or get_writer()).write(retrieval)
+
+
+def desk_of_site() -> Desk:
+    """What a customer's question meets now."""
+    return Desk(retrieve, in_force())
+
 
 def decide(
     inquiry: Inquiry,
-    retriever: Retriever | None = None,
+    desk: Desk | None = None,
     *,
     on_stage: Callable[[Stage], None] = nobody_waits,
 ) -> Decision:
-    """With a `retriever` of its own nothing of this site takes part: neither its articles nor its calibration.
+    """At this site's desk, or at another.
 
     `on_stage` hears what is being done, for whoever waits; it changes nothing.
     """
     on_stage(Stage.SEARCHING)
-    desk = _Desk(retrieve, in_force()) if retriever is None else _Desk(retriever, None)
+    desk = desk or desk_of_site()
     whole = _found(inquiry, desk)
     parts = _answerable_parts(inquiry, whole, desk)
     on_stage(Stage.CHECKING)
     if parts or _is_enough(whole):
         on_stage(Stage.WRITING)
-    return _joined(parts, whole) if parts else _decision(whole)
+    return _joined(parts, whole, desk) if parts else _decision(whole, desk)
+
+
+def wordings(inquiry: Inquiry) -> list[str]:
+    """Every text that `decide` may ask the model to read for it, in the language of the inquiry."""
+    found = [
+        wording
+        for one in (inquiry, *_parts(inquiry))
+        for wording in (one.text, together(one.text, one.history))
+        if wording
+    ]
+    return list(dict.fromkeys(found))
 
 
 def candidates(inquiry: Inquiry) -> list[Decision]:
@@ -130,12 +156,12 @@ def candidates(inquiry: Inquiry) -> list[Decision]:
 
     A calibration looks at every threshold at once: at each, the first of these that reaches it is the answer.
     """
-    desk = _Desk(retrieve, None)
+    desk = Desk(retrieve)
     decisions = []
     for article_language in _own_first(inquiry):
         found = _in_own_language(desk.look(inquiry, article_language), inquiry, desk)
         if found.retrieval.passages:
-            draft = get_writer().write(found.retrieval)
+            draft = desk.write(found.retrieval)
             reason = TicketReason.UNGROUNDED if draft is None else None
             decisions.append(Decision(found.retrieval, found.confidence, draft=draft, reason=reason))
     return decisions
@@ -145,14 +171,14 @@ def _is_enough(found: _Found) -> bool:
     return bool(found.retrieval.passages) and found.confidence.is_sufficient
 
 
-def _decision(found: _Found) -> Decision:
+def _decision(found: _Found, desk: Desk) -> Decision:
     retrieval, confidence = found.retrieval, found.confidence
     if not retrieval.passages:
         return Decision(retrieval, confidence, reason=TicketReason.NO_PASSAGES)
     if not confidence.is_sufficient:
         return Decision(retrieval, confidence, reason=TicketReason.LOW_CONFIDENCE)
     try:
-        draft = get_writer().write(retrieval)
+        draft = desk.write(retrieval)
     except WriterUnavailable:
         return Decision(retrieval, confidence, reason=TicketReason.WRITER_UNAVAILABLE)
     if draft is None:
@@ -160,7 +186,7 @@ def _decision(found: _Found) -> Decision:
     return Decision(retrieval, confidence, draft=draft)
 
 
-def _found(inquiry: Inquiry, desk: _Desk) -> _Found:
+def _found(inquiry: Inquiry, desk: Desk) -> _Found:
     """The question's own language first; another one only where the own one cannot answer and it can."""
     tried: list[_Found] = []
     for article_language in _own_first(inquiry):
@@ -175,7 +201,7 @@ def _own_first(inquiry: Inquiry) -> list[str]:
     return sorted(inquiry.article_languages, key=lambda code: code != inquiry.language)
 
 
-def _in_own_language(found: _Found, inquiry: Inquiry, desk: _Desk) -> _Found:
+def _in_own_language(found: _Found, inquiry: Inquiry, desk: Desk) -> _Found:
     """The same from the article's translation where the site links one: what one says, the other says as well.
 
     The evidence stays that of the article that was found; the passages are chosen in the translation.
@@ -183,7 +209,7 @@ def _in_own_language(found: _Found, inquiry: Inquiry, desk: _Desk) -> _Found:
     is_own = found.retrieval.article_language == inquiry.language
     if is_own or inquiry.language not in inquiry.article_languages or not found.retrieval.passages:
         return found
-    translated = translation_of(found.retrieval.article_ids[0], inquiry.language)
+    translated = desk.translation_of(found.retrieval.article_ids[0], inquiry.language)
     if translated is None or translated in inquiry.excluded_article_ids:
         return found
     retrieval = desk.retriever(
@@ -197,29 +223,32 @@ def _in_own_language(found: _Found, inquiry: Inquiry, desk: _Desk) -> _Found:
     return _Found(retrieval, found.confidence) if retrieval.passages else found
 
 
-def _answerable_parts(inquiry: Inquiry, whole: _Found, desk: _Desk) -> list[_Found]:
-    """What was found for each question in a message of several, where each can be answered from another article."""
+def _parts(inquiry: Inquiry) -> Iterator[Inquiry]:
+    """Each question of a message of several, by itself; a later part may lean on an earlier one as a follow-up does."""
     texts = [text for text in _PARTS.split(inquiry.text) if len(text.split()) >= _SHORTEST_PART]
     if not 2 <= len(texts) <= _MOST_PARTS:
-        return []
-    # A later part may lean on an earlier one as a follow-up does.
-    parts = []
+        return
     history = inquiry.history
     for text in texts:
-        parts.append(_found(replace(inquiry, text=text, history=history), desk))
+        yield replace(inquiry, text=text, history=history)
         history = (*history, f"user: {text}")
+
+
+def _answerable_parts(inquiry: Inquiry, whole: _Found, desk: Desk) -> list[_Found]:
+    """What was found for each question in a message of several, where each can be answered from another article."""
+    parts = [_found(part, desk) for part in _parts(inquiry)]
     articles = {part.first_article for part in parts}
     if len(articles) < 2 or not all(part.confidence.is_sufficient for part in parts):
         return []
     return parts if whole.first_article in articles or not whole.confidence.is_sufficient else []
 
 
-def _joined(parts: Sequence[_Found], whole: _Found) -> Decision:
+def _joined(parts: Sequence[_Found], whole: _Found, desk: Desk) -> Decision:
     """One answer from several; as sure as its least sure part."""
-    decisions = [_decision(part) for part in parts]
+    decisions = [_decision(part, desk) for part in parts]
     drafts = [one.draft for one in decisions if one.draft is not None]
     if len(drafts) < len(decisions):
-        return _decision(whole)
+        return _decision(whole, desk)
     least_sure = min((part.confidence for part in parts), key=lambda confidence: confidence.score)
     first = parts[0].retrieval
     passages: dict[int, RetrievedPassage] = {}

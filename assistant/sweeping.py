@@ -1,4 +1,4 @@
-"""The sweep of mails, interrupted questions and full budgets inside the web process of `serve`.
+"""The sweep of mails, interrupted questions, lost replays and full budgets inside the web process of `serve`.
 
 With a broker, beat rings instead.
 
@@ -14,6 +14,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from assistant import outbox
 from assistant.abuse.budgets import forget_full_budgets
 from assistant.interrupted import settle_interrupted
+from assistant.whatif.running import resume_lost
 
 log = logging.getLogger(__name__)
 
@@ -59,4 +60,5 @@ class Sweeper(threading.Thread):
         if now >= self._settle_due:
             self._settle_due = now + _SETTLE_SECONDS
             settle_interrupted()
+            resume_lost()
             forget_full_budgets()

@@ -28,6 +28,29 @@ def make_draft(*, article: Article) -> bool:
     return _set_status(article, Status.DRAFT)
 
 
+def merge_articles(*, kept: Article, other: Article, title: str, body: str) -> None:
+    """`kept` gets the text of both as an editor has put it together, and `other` is archived, at once.
+
+    Where either was published, `kept` is from now on.
+    """
+    with transaction.atomic():
+        rows = {
+            article.pk: article
+            for article in Article.objects.select_for_update()
+            .filter(pk__in=[kept.pk, other.pk])
+            .order_by("pk")
+        }
+        stays, goes = rows[kept.pk], rows[other.pk]
+        stays.title, stays.body = title, body
+        if Status.PUBLISHED in (stays.status, goes.status):
+            stays.status = Status.PUBLISHED
+        goes.status = Status.ARCHIVED
+        stays.save()
+        goes.save()
+    kept.refresh_from_db()
+    other.refresh_from_db()
+
+
 def mark_reviewed(*, article: Article, by: User) -> bool:
     """Somebody has read it today and found it right. No edit: neither its date nor its index changes."""
     today = timezone.localdate()
