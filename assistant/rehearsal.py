@@ -4,6 +4,7 @@ Promise: the answer is decided, stored and shown by the functions that do so for
 before anybody else can see it; no mail, no ticket and no figure comes of it.
 """
 
+import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ class Seen:
     """One retrieval on the way to a decision."""
 
     question: str
+    history: tuple[str, ...]
     is_translation: bool  # looked for in the translation of an article that was found in the other language
     look: Look
     confidence: Confidence
@@ -67,7 +69,7 @@ class _Recorder:
             only_article_ids=only_article_ids,
         )
         confidence = assess(found.retrieval, self.site)
-        self.seen.append(Seen(question, only_article_ids is not None, found, confidence))
+        self.seen.append(Seen(question, tuple(history), only_article_ids is not None, found, confidence))
         return found.retrieval
 
 
@@ -108,5 +110,7 @@ def _account(reader: Reader) -> Any:
     if reader is None or not reader.is_authenticated:
         return None
     if reader.pk is None:
-        reader.save()  # type: ignore[union-attr]
+        account: Any = reader
+        account.username = f"customer-{uuid.uuid4().hex[:8]}"
+        account.save()
     return reader

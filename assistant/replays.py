@@ -96,6 +96,13 @@ class Replay(models.Model):
         return self.state in UNFINISHED
 
     @property
+    def different(self) -> int | None:
+        """Questions that it makes a difference to; None where that is not known."""
+        if self.state != ReplayState.DONE:
+            return None
+        return sum(count for kind, count in self.counts.items() if kind != Difference.SAME)
+
+    @property
     def percent(self) -> int:
         return round(100 * self.done / self.total) if self.total else 0
 

@@ -8,6 +8,7 @@ or questions.
 
 import hashlib
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any, Self, TypeAlias
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models, transaction
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Left
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
@@ -639,6 +640,11 @@ def _sha256(*parts: str) -> str:
 
 def _localised_url(name: str, language: str, slug: str) -> str:
     """Articles and categories live under the prefix of their own language, whatever the reader's is."""
+    return _localised_url_below(get_script_prefix(), name, language, slug)
+
+
+@lru_cache(maxsize=4096)  # each passage that is found has one, and a question has a dozen
+def _localised_url_below(prefix: str, name: str, language: str, slug: str) -> str:  # noqa: ARG001 (part of the key)
     from django.utils import translation
 
     with translation.override(language):

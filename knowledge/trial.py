@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ROWS: Final = 2000  # in one query
+_LOOKS_REMEMBERED: Final = 8
 _VECTORS_REMEMBERED: Final = 16  # a question is looked for in several ways, before and after
 
 Encode: TypeAlias = "Callable[[str, str], NDArray[np.float32] | None]"  # of a wording and its language
@@ -71,7 +72,6 @@ class View:
         self._shared = shared
         self._change = change  # that this side has seen
         self._is_after = is_after
-        self._shelves: dict[tuple[str, tuple[str, ...]], _Shelf] = {}
         self.translation_of = lru_cache(maxsize=None)(self._translation_of)
 
     def retrieve(
@@ -87,15 +87,11 @@ class View:
         only_article_ids: Collection[int] | None = None,
     ) -> Retrieval:
         """As `knowledge.retrieval.retrieve`. Raises Overtaken."""
-        return look(
-            self._shelf(article_language or language, audiences_for(user)),
-            question,
-            language=language,
-            limit=limit,
-            history=history,
-            excluded_article_ids=excluded_article_ids,
-            only_article_ids=only_article_ids,
-        ).retrieval
+        shelf = self._shelf(article_language or language, audiences_for(user))
+        only = None if only_article_ids is None else frozenset(only_article_ids)
+        return shelf.retrieve(
+            question, language, limit, tuple(history), frozenset(excluded_article_ids), only
+        )
 
     def _translation_of(self, article_id: int, language: str) -> int | None:
         """As `knowledge.retrieval.translation_of`, which knows nothing of what is only planned."""
@@ -112,12 +108,7 @@ class View:
         return linked.exclude(pk__in=self._change.article_ids).values_list("pk", flat=True).first()
 
     def _shelf(self, language: str, audiences: tuple[str, ...]) -> "_Shelf":
-        known = self._shelves.get((language, audiences))
-        if known is None:
-            stock = self._shared.stock(language)
-            known = stock.shelf(self._is_after, audiences)
-            self._shelves[language, audiences] = known
-        return known
+        return self._shared.stock(language).shelf(self._is_after, audiences)
 
 
 @dataclass(frozen=True)
@@ -168,10 +159,19 @@ class _Stock:
         self._matrix = self._read_vectors()
         self.cosines = lru_cache(maxsize=_VECTORS_REMEMBERED)(self._cosines)
         self._indexes: dict[tuple[str, ...], LexicalIndex] = {}
+        self._shelves: dict[tuple[bool, tuple[str, ...]], _Shelf] = {}
 
     def shelf(self, is_after: bool, audiences: tuple[str, ...]) -> "_Shelf":
-        on_side = self._is_after if is_after else self._is_stored
-        places = np.flatnonzero(on_side & np.isin(self._audiences, [str(one) for one in audiences]))
+        """The same for both sides where the change is not about these passages."""
+        readable = np.isin(self._audiences, [str(one) for one in audiences])
+        sides = self._is_stored & readable, self._is_after & readable
+        if np.array_equal(*sides):
+            is_after = False
+        if (is_after, audiences) not in self._shelves:
+            self._shelves[is_after, audiences] = self._made(np.flatnonzero(sides[is_after]), audiences)
+        return self._shelves[is_after, audiences]
+
+    def _made(self, places: "NDArray[np.int64]", audiences: tuple[str, ...]) -> "_Shelf":
         key = word_index.Key(audiences, self.language, self._shared.generation.recipe)
         lexical = self._indexes[audiences] = LexicalIndex.build(
             (self._words[place] for place in places.tolist()),
@@ -240,6 +240,28 @@ class _Shelf:
             self._ids.tolist(), stock.article_ids(places.tolist()), strict=True
         ):
             self._of_article.setdefault(article_id, []).append(passage_id)
+
+        # Both sides of an unchanged shelf ask the same, one after the other.
+        self.retrieve = lru_cache(maxsize=_LOOKS_REMEMBERED)(self._retrieve)
+
+    def _retrieve(
+        self,
+        question: str,
+        language: str,
+        limit: int,
+        history: tuple[str, ...],
+        excluded: frozenset[int],
+        only: frozenset[int] | None,
+    ) -> Retrieval:
+        return look(
+            self,
+            question,
+            language=language,
+            limit=limit,
+            history=history,
+            excluded_article_ids=excluded,
+            only_article_ids=only,
+        ).retrieval
 
     def vector(self, wording: str, language: str) -> "NDArray[np.float32] | None":
         return self._encode(wording, language)

@@ -166,7 +166,7 @@ def _work_out(replay: Replay, started: float) -> None:
         try:
             change = change_of(replay)
             trial = Trial(change, vectors)
-            found = list(beat.through(_compared(questions, trial)))
+            found = list(beat.through(compared(questions, trial)))
         except Overtaken:
             if attempt == _RESTARTS - 1:
                 raise
@@ -176,7 +176,8 @@ def _work_out(replay: Replay, started: float) -> None:
             return
 
 
-def _compared(questions: Sequence[PastQuestion], trial: Trial) -> Iterator[Comparison]:
+def compared(questions: Sequence[PastQuestion], trial: Trial) -> Iterator[Comparison]:
+    """Each question before and after, one by one. Raises Overtaken."""
     site = in_force()
     # Thousands of calls of a chat model would cost money and minutes: then quotes stand for what it would write.
     writer = ExtractiveWriter()

@@ -29,6 +29,7 @@ from knowledge.admin.display import STYLESHEET, badge, is_changelist, short_mome
 from knowledge.admin.fields import CategoryChoice, route_violation
 from knowledge.admin.history import HistoryAdmin
 from knowledge.admin.index_notes import index_notes
+from knowledge.admin.merging import MergeAdmin
 from knowledge.admin.receipt import Indexed, Receipt, receipt_of
 from knowledge.admin.writing import (
     SeenField,
@@ -180,7 +181,7 @@ class PassageInline(_PassageInline):
 
 
 @admin.register(Article)
-class ArticleAdmin(HistoryAdmin):
+class ArticleAdmin(MergeAdmin, HistoryAdmin):
     form = ArticleForm
     change_list_template = "admin/knowledge/article/change_list.html"
     change_form_template = "admin/knowledge/article/change_form.html"
@@ -235,7 +236,7 @@ class ArticleAdmin(HistoryAdmin):
             },
         ),
     )
-    actions = ("publish", "archive", "make_draft", "mark_reviewed", "try_again")
+    actions = ("publish", "archive", "make_draft", "mark_reviewed", "try_again", "try_archiving", "merge")
     save_on_top = True
 
     class Media:
