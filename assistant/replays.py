@@ -62,6 +62,8 @@ class Replay(models.Model):
     judged = models.JSONField(
         default=dict
     )  # {"total", "before", "after"}: of judged questions, how many are right
+    # Where other articles disagree with the text: [{"kind", "detail", "quote", "article_id", "title", "other"}].
+    disagreements = models.JSONField(default=list)
     seconds = models.FloatField(null=True)  # that the comparison took
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

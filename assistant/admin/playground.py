@@ -20,9 +20,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from assistant.admin.story import TONES, Meter, readable, signal_name
-from assistant.answer_page import answer_page
 from assistant.asking import Inquiry
 from assistant.confidence import Confidence
+from assistant.conversation_page import conversation_page
 from assistant.explaining import Origin, Step, Why, steps_of, withheld_from
 from assistant.labels import histories_of
 from assistant.models import ConfidenceLevel, Matter, Question, TicketReason
@@ -190,10 +190,15 @@ def _as_shown(request: HttpRequest, rehearsal: Rehearsal, language: str) -> tupl
     visitor._messages = []  # type: ignore[attr-defined]
     with stored_for_a_moment(rehearsal) as question, translation.override(language), as_customers_read():
         visitor.user = question.user or AnonymousUser()
-        shown = answer_page(question, reader=visitor.user)
-        context = answer_context(visitor, shown) | {"may_continue": True, "is_own": True, "alternates": {}}
+        thread = conversation_page(question.conversation, reader=visitor.user)
+        assert thread is not None  # it has this question
+        context = answer_context(visitor, thread.current, is_thread=True) | {
+            "is_own": True,
+            "thread": thread,
+            "alternates": {},
+        }
         html = render_to_string("assistant/answer.html", context, visitor)
-        return html, question.answer.text if shown.shown is not None else ""
+        return html, question.answer.text if thread.current.shown is not None else ""
 
 
 def _reader(request: HttpRequest, kind: str) -> Reader:

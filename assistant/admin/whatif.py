@@ -5,7 +5,7 @@ Nothing here compares (`assistant.whatif`); nothing here publishes, archives or 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.contrib import admin, messages
@@ -17,6 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -27,6 +28,9 @@ from assistant.replays import Difference, Judged, Replay, ReplayedQuestion, Repl
 from assistant.whatif import running
 from assistant.whatif.comparing import NOTICEABLE
 from assistant.whatif.questions import MOST
+from knowledge.admin.advice import title_of
+from knowledge.advice import Kind
+from knowledge.markdown import render_fragment
 from knowledge.models import Article, Audience, Language
 
 _ON_A_PAGE: Final = 20
@@ -75,10 +79,12 @@ class Side:
 
     name: str
     outcome: dict[str, Any]  # `assistant.whatif.comparing.Outcome`
+    blocks: list[tuple[SafeString, list[int]]]  # of the answer, with the numbers of their citations
     reason: str  # why nothing is answered, for people
     meter: Meter
     judged: str  # for people; empty: nobody has judged the question
     judged_tone: str
+    repeats: bool = False  # the answer of the other side, word for word
 
 
 @dataclass(frozen=True)
@@ -184,6 +190,7 @@ def replay_view(request: HttpRequest, pk: int) -> HttpResponse:
             "page": page,
             "kept": urlencode({**({"kind": kind} if kind else {}), **({"judged": 1} if only_judged else {})}),
             "is_filtered": bool(kind or only_judged),
+            "disagreements": [(title_of(Kind(one["kind"])), one) for one in replay.disagreements],
             "is_out_of_date": running.is_out_of_date(replay),
             "has_index_moved": running.has_index_moved(replay),
             "is_for_few": replay.audience not in ("", Audience.PUBLIC),
@@ -289,7 +296,10 @@ def _row(one: ReplayedQuestion) -> Row:
         times=one.times,
         sides=(
             _side(_("Now"), one.before, one.judged_before),
-            _side(_("Then"), one.after, one.judged_after),
+            replace(
+                _side(_("With this change"), one.after, one.judged_after),
+                repeats=one.kind in (Difference.MOVED, Difference.SURER, Difference.LESS_SURE),
+            ),
         ),
     )
 
@@ -299,6 +309,7 @@ def _side(name: str, outcome: dict[str, Any], judged: str) -> Side:
     return Side(
         name=name,
         outcome=outcome,
+        blocks=[(render_fragment(text), numbers) for text, numbers in outcome["blocks"]],
         reason=str(TicketReason(outcome["reason"]).label) if outcome["reason"] else "",
         # Rounded down on both sides: 0.699 must not look as if it had reached 0.70.
         meter=Meter(

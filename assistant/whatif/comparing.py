@@ -90,11 +90,12 @@ class Comparison:
     judged_after: str
 
     @property
-    def weight(self) -> tuple[int, int, float]:
-        """What an editor should see first: what staff know to get worse, then the kind, then how much."""
+    def weight(self) -> tuple[bool, bool, int, float]:
+        """What an editor should see first: what staff know to get worse, what customers notice, the kind, how much."""
         got_worse = self.judged_before == Judged.RIGHT and self.judged_after in (Judged.WRONG, Judged.MISSED)
+        is_seen = self.before.is_answered or self.after.is_answered
         moved = abs(self.after.score - self.before.score)
-        return (not got_worse, list(Difference).index(self.kind), -self.question.times - moved)
+        return (not got_worse, not is_seen, list(Difference).index(self.kind), -self.question.times - moved)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ from assistant.whatif.vectors import load, wordings_of
 from assistant.writers import EXTRACTIVE
 from assistant.writers.extractive import ExtractiveWriter
 from knowledge import bell, generations
+from knowledge.advice import advise
 from knowledge.embeddings import EmbedderUnavailable
 from knowledge.models import Article, Status
 from knowledge.trial import Change, Overtaken, Trial
@@ -51,6 +52,7 @@ _SILENCE = timedelta(seconds=60)  # after which nobody is taken to work on it an
 _ATTEMPTS = 3
 _RESTARTS = 3  # where articles do not stand still meanwhile
 _KEPT = 30  # finished replays
+_DISAGREEMENTS = 8  # of one replay; the page of the check has all
 
 _one_at_a_time = threading.Lock()  # in a process: two would only share its cores
 _in_hand: set[int] = set()  # replays that wait for it or have it
@@ -167,12 +169,13 @@ def _work_out(replay: Replay, started: float) -> None:
             change = change_of(replay)
             trial = Trial(change, vectors)
             found = list(beat.through(compared(questions, trial)))
+            disagreements = _disagreements(change)
         except Overtaken:
             if attempt == _RESTARTS - 1:
                 raise
             log.info("replay %d begins again: articles have changed", replay.pk)
         else:
-            _keep(replay, found, trial, time.monotonic() - started)
+            _keep(replay, found, trial, disagreements, time.monotonic() - started)
             return
 
 
@@ -227,7 +230,31 @@ def _taken(replay_id: int) -> Replay | None:
     return Replay.objects.select_related("article").get(pk=replay_id) if taken else None
 
 
-def _keep(replay: Replay, found: Sequence[Comparison], trial: Trial, seconds: float) -> None:
+def _disagreements(change: Change) -> list[dict[str, Any]]:
+    """Where other articles that stay say something else than what would be published."""
+    return [
+        {
+            "kind": finding.kind,
+            "detail": finding.detail,
+            "quote": finding.quote,
+            "article_id": finding.other.article_id,
+            "title": finding.other.title,
+            "other": finding.other.quote,
+        }
+        for article in change.published
+        for finding in advise(article)
+        if finding.is_serious and finding.other is not None
+        if finding.other.article_id not in change.article_ids
+    ][:_DISAGREEMENTS]
+
+
+def _keep(
+    replay: Replay,
+    found: Sequence[Comparison],
+    trial: Trial,
+    disagreements: list[dict[str, Any]],
+    seconds: float,
+) -> None:
     different = sorted((one for one in found if one.kind is not Difference.SAME), key=lambda one: one.weight)
     counts = Counter(one.kind.value for one in found)
     judged = [one for one in found if one.judged_before]
@@ -244,6 +271,7 @@ def _keep(replay: Replay, found: Sequence[Comparison], trial: Trial, seconds: fl
             },
             recipe=trial.recipe,
             version=trial.version,
+            disagreements=disagreements,
             is_quoted=settings.ANSWER_WRITER != EXTRACTIVE,
             seconds=seconds,
             finished_at=timezone.now(),

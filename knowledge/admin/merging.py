@@ -30,7 +30,9 @@ _MOST_ARCHIVED: Final = 100
 
 
 class MergeForm(forms.Form):
-    title = forms.CharField(label=gettext_lazy("Title"), max_length=500)
+    title = forms.CharField(
+        label=gettext_lazy("Title"), max_length=500, widget=forms.TextInput(attrs={"class": "vTextField"})
+    )
     body = forms.CharField(
         label=gettext_lazy("Text"),
         widget=forms.Textarea(attrs={"rows": 24, "class": "vLargeTextField hc-markdown"}),
