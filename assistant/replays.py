@@ -102,7 +102,8 @@ class Replay(models.Model):
         """Questions that it makes a difference to; None where that is not known."""
         if self.state != ReplayState.DONE:
             return None
-        return sum(count for kind, count in self.counts.items() if kind != Difference.SAME)
+        counts: dict[str, int] = self.counts
+        return sum(count for kind, count in counts.items() if kind != Difference.SAME)
 
     @property
     def percent(self) -> int:

@@ -188,7 +188,9 @@ def replay_view(request: HttpRequest, pk: int) -> HttpResponse:
             "choices": _choices(replay, kind, only_judged),
             "rows": [_row(one) for one in page.object_list],
             "page": page,
-            "kept": urlencode({**({"kind": kind} if kind else {}), **({"judged": 1} if only_judged else {})}),
+            "kept": urlencode(
+                [*([("kind", kind)] if kind else []), *([("judged", "1")] if only_judged else [])]
+            ),
             "is_filtered": bool(kind or only_judged),
             "disagreements": [(title_of(Kind(one["kind"])), one) for one in replay.disagreements],
             "is_out_of_date": running.is_out_of_date(replay),

@@ -90,7 +90,7 @@ def cancel(replay: Replay) -> bool:
 def change_of(replay: Replay) -> Change:
     """What it is about, of the articles as they are stored now."""
     published: tuple[Article, ...] = ()
-    if replay.article is not None:
+    if replay.article_id is not None:
         article = Article.objects.get(pk=replay.article_id)
         _put_text(article, replay)
         article.status = Status.PUBLISHED

@@ -71,7 +71,7 @@ def load(wanted: Sequence[Wording], *, progress: Callable[[], None] = lambda: No
     _forget_other_models()
     ids = sorted({one.question_id for one in wanted if one.question_id is not None})
     known: dict[str, NDArray[np.float32]] = {}
-    kept: set[tuple[int, str]] = set()
+    kept: set[tuple[int | None, str]] = set()
     for start in range(0, len(ids), _QUESTIONS_IN_A_QUERY):
         rows = QuestionVector.objects.filter(
             space=space, question_id__in=ids[start : start + _QUESTIONS_IN_A_QUERY]
@@ -91,7 +91,7 @@ def load(wanted: Sequence[Wording], *, progress: Callable[[], None] = lambda: No
             found = embedder.encode_questions([texts[digest] for digest in part], language=language)
             known.update(zip(part, found, strict=True))
             progress()
-    new = [one for one in wanted if one.question_id is not None and (one.question_id, one.digest) not in kept]
+    new = [one for one in wanted if (one.question_id, one.digest) not in kept]
     # Of a question that was deleted meanwhile nothing is kept; the next replay keeps those of the others.
     with contextlib.suppress(IntegrityError):
         _store(new, known, space)
@@ -124,6 +124,7 @@ def _store(wanted: Sequence[Wording], known: "dict[str, NDArray[np.float32]]", s
             vector=np.asarray(known[one.digest], dtype="<f4").tobytes(),
         )
         for one in wanted
+        if one.question_id is not None
     ]
     with transaction.atomic():
         QuestionVector.objects.bulk_create(rows, batch_size=_QUESTIONS_IN_A_QUERY, ignore_conflicts=True)

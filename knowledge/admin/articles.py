@@ -27,7 +27,6 @@ from knowledge import generations
 from knowledge.admin.advice import check_page, tell_advice
 from knowledge.admin.display import STYLESHEET, badge, is_changelist, short_moment, two_lines
 from knowledge.admin.fields import CategoryChoice, route_violation
-from knowledge.admin.history import HistoryAdmin
 from knowledge.admin.index_notes import index_notes
 from knowledge.admin.merging import MergeAdmin
 from knowledge.admin.receipt import Indexed, Receipt, receipt_of
@@ -181,7 +180,7 @@ class PassageInline(_PassageInline):
 
 
 @admin.register(Article)
-class ArticleAdmin(MergeAdmin, HistoryAdmin):
+class ArticleAdmin(MergeAdmin):
     form = ArticleForm
     change_list_template = "admin/knowledge/article/change_list.html"
     change_form_template = "admin/knowledge/article/change_form.html"

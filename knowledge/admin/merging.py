@@ -4,7 +4,7 @@ Refuses to decide what a change does to customers' questions: those pages are th
 names (`admin:whatif_…`).
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
@@ -18,13 +18,9 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from knowledge.admin.history import HistoryAdmin
 from knowledge.models import Article
 from knowledge.services import merge_articles
-
-if TYPE_CHECKING:
-    _Admin = admin.ModelAdmin[Article]
-else:
-    _Admin = object
 
 _MOST_ARCHIVED: Final = 100
 
@@ -43,8 +39,8 @@ class MergeForm(forms.Form):
         return str(self.cleaned_data["body"]).replace("\r\n", "\n")
 
 
-class MergeAdmin(_Admin):
-    """Actions and page of it, for the admin of articles."""
+class MergeAdmin(HistoryAdmin):
+    """What the admin of articles adds to its own."""
 
     def get_urls(self) -> list[URLPattern]:
         merging = path("merge/", self.admin_site.admin_view(self.merge_view), name="knowledge_article_merge")
