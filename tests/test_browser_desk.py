@@ -37,8 +37,9 @@ def test_write_check_what_if_publish_answer(browser: Browser, live_server, staff
         page.get_by_role("button", name="What would this change?").click()
     tried = opened.value
     expect(tried.locator(".hc-compared")).to_contain_text(GAP)
-    expect(tried.get_by_role("region", name="Now")).to_contain_text("Goes to a person")
-    expect(tried.get_by_role("region", name="With this change")).to_contain_text("89 euros a day")
+    now, then = tried.locator(".hc-sides > section").all()
+    expect(now).to_contain_text("Goes to a person")
+    expect(then).to_contain_text("89 euros a day")
     tried.close()
 
     expect(page.locator("#id_body")).to_have_value(VANS)
