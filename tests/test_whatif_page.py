@@ -46,7 +46,7 @@ def begun(client, address: str, **typed) -> Replay:
 
 
 def page_of(client, replay: Replay, query: str = "") -> str:
-    return client.get(f"/admin/what-if/{replay.pk}/{query}").content.decode()
+    return str(client.get(f"/admin/what-if/{replay.pk}/{query}").content.decode())
 
 
 @pytest.fixture
@@ -183,6 +183,7 @@ def test_who_was_stopped_or_overtaken_leaves_no_result(client, draft, staff):
     assert running._taken(replay.pk) is None  # it is in hand
     assert "This page follows by itself" in page_of(client, replay)
     client.post(f"/admin/what-if/{replay.pk}/stop/")
+    assert taken is not None
     with pytest.raises(running._Stopped):
         running._work_out(taken, 0.0)
     replay.refresh_from_db()

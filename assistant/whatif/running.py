@@ -23,7 +23,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from assistant import outbox
-from assistant.asking import Desk
+from assistant.asking import Desk, wordings
 from assistant.calibration.store import in_force
 from assistant.replays import (
     UNFINISHED,
@@ -51,6 +51,7 @@ _BEAT_SECONDS = 1.0
 _SILENCE = timedelta(seconds=60)  # after which nobody is taken to work on it any more
 _ATTEMPTS = 3
 _RESTARTS = 3  # where articles do not stand still meanwhile
+_TOGETHER = 64  # questions whose vectors are compared at once
 _KEPT = 30  # finished replays
 _DISAGREEMENTS = 8  # of one replay; the page of the check has all
 
@@ -160,10 +161,10 @@ def resume_lost() -> int:
 
 def _work_out(replay: Replay, started: float) -> None:
     questions = past_questions()
-    wordings = [one for past in questions for one in wordings_of(past.inquiry, past.question_id)]
+    wanted = [one for past in questions for one in wordings_of(past.inquiry, past.question_id)]
     beat = _Beat(replay)
     beat.tell(0, len(questions))
-    vectors = load(wordings, progress=beat.tell)
+    vectors = load(wanted, progress=beat.tell)
     for attempt in range(_RESTARTS):
         try:
             change = change_of(replay)
@@ -187,8 +188,11 @@ def compared(questions: Sequence[PastQuestion], trial: Trial) -> Iterator[Compar
     before = Desk(trial.before.retrieve, site, trial.before.translation_of, writer)
     after = Desk(trial.after.retrieve, site, trial.after.translation_of, writer)
     judging = Judging.of(trial.change, live=_live(trial.change.article_ids))
-    for question in questions:
-        yield compare(question, before, after, judging)
+    for start in range(0, len(questions), _TOGETHER):
+        part = questions[start : start + _TOGETHER]
+        trial.expect((text, one.inquiry.language) for one in part for text in wordings(one.inquiry))
+        for question in part:
+            yield compare(question, before, after, judging)
 
 
 def _live(article_ids: Collection[int]) -> set[int]:
