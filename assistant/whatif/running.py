@@ -25,6 +25,7 @@ from django.utils import timezone
 from assistant import outbox
 from assistant.asking import Desk, wordings
 from assistant.calibration.store import in_force
+from assistant.models import Question
 from assistant.replays import (
     UNFINISHED,
     Difference,
@@ -46,6 +47,8 @@ from knowledge.models import Article, Status
 from knowledge.trial import Change, Overtaken, Trial
 
 log = logging.getLogger(__name__)
+
+INTERRUPTED, OVERTAKEN = "interrupted", "overtaken"  # errors that the page has words for
 
 _BEAT_SECONDS = 1.0
 _SILENCE = timedelta(seconds=60)  # after which nobody is taken to work on it any more
@@ -138,6 +141,8 @@ def run(replay_id: int) -> None:
         _work_out(replay, started)
     except _Stopped:
         log.info("replay %d was stopped", replay_id)
+    except Overtaken:
+        _fail(replay, OVERTAKEN)
     except EmbedderUnavailable as error:
         _fail(replay, str(error))
     except Exception as error:
@@ -149,9 +154,9 @@ def run(replay_id: int) -> None:
 
 def resume_lost() -> int:
     """Rings for those that nobody has in hand any more; gives up those that ended so too often."""
-    silent = Replay.objects.filter(state__in=UNFINISHED, beat_at__lt=timezone.now() - _SILENCE)
+    silent = Replay.objects.filter(_is_silent(), state__in=UNFINISHED)
     silent.filter(attempts__gte=_ATTEMPTS).update(
-        state=ReplayState.FAILED, error="interrupted", finished_at=timezone.now()
+        state=ReplayState.FAILED, error=INTERRUPTED, finished_at=timezone.now()
     )
     lost = [pk for pk in silent.values_list("pk", flat=True) if pk not in _in_hand]
     for pk in lost:
@@ -225,11 +230,10 @@ class _Beat:
 
 def _taken(replay_id: int) -> Replay | None:
     """The row with our mark on it; None where it has ended or somebody is at it."""
-    now = timezone.now()
-    is_free = Q(state=ReplayState.WAITING) | Q(state=ReplayState.RUNNING, beat_at__lt=now - _SILENCE)
+    is_free = Q(state=ReplayState.WAITING) | (Q(state=ReplayState.RUNNING) & _is_silent())
     holder = uuid.uuid4().hex
     taken = Replay.objects.filter(is_free, pk=replay_id).update(
-        state=ReplayState.RUNNING, holder=holder, beat_at=now, attempts=F("attempts") + 1
+        state=ReplayState.RUNNING, holder=holder, beat_at=timezone.now(), attempts=F("attempts") + 1
     )
     return Replay.objects.select_related("article").get(pk=replay_id) if taken else None
 
@@ -250,6 +254,12 @@ def _disagreements(change: Change) -> list[dict[str, Any]]:
         if finding.is_serious and finding.other is not None
         if finding.other.article_id not in change.article_ids
     ][:_DISAGREEMENTS]
+
+
+def _is_silent() -> Q:
+    """Without a sign of life for long; one in the future was given before the clock was set back."""
+    now = timezone.now()
+    return Q(beat_at__lt=now - _SILENCE) | Q(beat_at__gt=now + _SILENCE)
 
 
 def _keep(
@@ -282,7 +292,8 @@ def _keep(
         )
         if not ended:
             raise _Stopped
-        ReplayedQuestion.objects.filter(replay=replay).delete()
+        asked = [one.question.question_id for one in different]
+        there = set(Question.objects.filter(pk__in=asked).values_list("pk", flat=True))  # some may be deleted
         ReplayedQuestion.objects.bulk_create(
             (
                 ReplayedQuestion(
@@ -297,6 +308,7 @@ def _keep(
                     judged_after=one.judged_after,
                 )
                 for position, one in enumerate(different)
+                if one.question.question_id in there
             ),
             batch_size=200,
         )
