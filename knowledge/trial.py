@@ -232,7 +232,7 @@ class _Stock:
             return self._one_by_one(key)
         if self._together is None or self._together[0] is not expected:
             self._together = expected, expected.vectors @ self._matrix.T
-        return self._together[1][row]
+        return np.asarray(self._together[1][row], dtype=np.float32)
 
     def _cosines(self, vector: bytes) -> "NDArray[np.float32]":
         return np.asarray(self._matrix @ np.frombuffer(vector, dtype="<f4"), dtype=np.float32)
