@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from assistant.addresses import of_the_site
 from assistant.asking import Decision, Inquiry, decide, nobody_waits
 from assistant.desk.clock import arrive, keep_time
-from assistant.matters import Phrase, find_matter
+from assistant.matters import Found, Phrase, find_matter
 from assistant.models import (
     MAX_DETAIL_LENGTH,
     Channel,
@@ -58,6 +58,7 @@ from assistant.validation import (
     clean_question_text,
     clean_text,
 )
+from assistant.whatif.vectors import keep as keep_vectors
 from knowledge.language import detect_language
 from knowledge.models import Language, Reader
 
@@ -162,21 +163,20 @@ def settle_question(*, question: Question, on_stage: Callable[[Stage], None] = n
     """
     if question.status != QuestionStatus.RECEIVED:
         return question
-    if (matter := _matter_of(question.text)) is not None:
-        return _pass_on_at_once(question, matter)
+    if (found := matter_in(question.text)) is not None:
+        return pass_on_at_once(question, found.matter)
     started = time.perf_counter()
     for _attempt in range(_DECISIONS):
-        decision = decide(
-            Inquiry(
-                text=question.text,
-                language=question.language,
-                reader=question.user,
-                history=_history_before(question),
-            ),
-            on_stage=on_stage,
+        inquiry = Inquiry(
+            text=question.text,
+            language=question.language,
+            reader=question.user,
+            history=_history_before(question),
         )
+        decision = decide(inquiry, on_stage=on_stage)
         elapsed_ms = round((time.perf_counter() - started) * 1000)
-        if _store_outcome(question, decision, elapsed_ms):
+        if store_outcome(question, decision, elapsed_ms):
+            keep_vectors(question, inquiry)
             log.info("question %s %s in %d ms", question.public_id, question.status, elapsed_ms)
             return _settled(question)
         question.refresh_from_db(fields=["status"])
@@ -184,15 +184,15 @@ def settle_question(*, question: Question, on_stage: Callable[[Stage], None] = n
     return hand_over(question=question)
 
 
-def _matter_of(text: str) -> Matter | None:
+def matter_in(text: str) -> Found | None:
+    """What takes a question to a person at once, by the phrases that are in use; None: the articles decide."""
     rows = EscalationPhrase.objects.filter(is_active=True).values_list(
         "matter", "language", "text", "only_alone", "is_exception"
     )
-    found = find_matter(text, [Phrase(*row) for row in rows])
-    return found.matter if found is not None else None
+    return find_matter(text, [Phrase(*row) for row in rows])
 
 
-def _pass_on_at_once(question: Question, matter: Matter) -> Question:
+def pass_on_at_once(question: Question, matter: Matter) -> Question:
     """No answer is looked for: not even an outage of what answers keeps this from a person."""
     is_wish = matter == Matter.PERSON
     with transaction.atomic():
@@ -450,7 +450,7 @@ class _Overtaken(Exception):
     """What was decided rests on a text that may not be quoted any more."""
 
 
-def _store_outcome(question: Question, decision: Decision, elapsed_ms: int) -> bool:
+def store_outcome(question: Question, decision: Decision, elapsed_ms: int) -> bool:
     """False where an article that it rests on was deleted, withdrawn or changed since: it is to be decided anew."""
     try:
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""The sweep of mails, dates, the desk's rules, interrupted questions and full budgets in the web process of `serve`.
+"""The sweep inside the web process of `serve`: mails, dates, rules, interrupted questions, lost replays, full budgets.
 
 With a broker, beat rings instead.
 
@@ -15,6 +15,7 @@ from assistant import outbox
 from assistant.abuse.budgets import forget_full_budgets
 from assistant.desk.sweep import keep_the_rules
 from assistant.interrupted import settle_interrupted
+from assistant.whatif.running import resume_lost
 from knowledge.dates import keep_dates
 
 log = logging.getLogger(__name__)
@@ -63,4 +64,5 @@ class Sweeper(threading.Thread):
             self._settle_due = now + _SETTLE_SECONDS
             settle_interrupted()
             keep_the_rules()
+            resume_lost()
             forget_full_budgets()

@@ -55,3 +55,21 @@ def calibrate_task(calibration_id: int) -> None:
     from assistant.calibration.running import run
 
     run(calibration_id)
+
+
+@shared_task(name="assistant.replay", soft_time_limit=1140, time_limit=1200)  # type: ignore[untyped-decorator]
+def replay_task(replay_id: int) -> None:
+    """An editor waits for it in the admin. Safe to repeat: one that has ended, or is in hand, is left alone."""
+    from assistant.whatif.running import run
+
+    run(replay_id)
+
+
+@shared_task(name="assistant.resume_replays", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]
+def resume_replays_task() -> None:
+    from assistant.whatif.running import resume_lost
+
+    try:
+        resume_lost()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("Lost replays are left to the next sweep: %s", error)

@@ -8,9 +8,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from knowledge import bell, outbox
-from knowledge.models import Article
+from knowledge.models import Article, Deed, PendingChange, Status, WorkflowEntry
 from knowledge.workflow import Step, StepRefused, next_review, take_step
 
 
@@ -27,6 +28,41 @@ def archive_article(*, article: Article) -> bool:
 def make_draft(*, article: Article) -> bool:
     """Back to the editors, out of everybody's sight. False where it was a draft already."""
     return _taken(Step.REOPEN, article) or _taken(Step.TAKE_BACK, article)
+
+
+def merge_articles(*, kept: Article, other: Article, title: str, body: str, by: User | None = None) -> None:
+    """`kept` gets the text of both as an editor has put it together, and `other` is archived, at once.
+
+    Where either was published, `kept` is from now on. Raises StepRefused where a change of either is in preparation.
+    """
+    with transaction.atomic():
+        rows = {
+            article.pk: article
+            for article in Article.objects.select_for_update()
+            .filter(pk__in=[kept.pk, other.pk])
+            .order_by("pk")
+        }
+        stays, goes = rows[kept.pk], rows[other.pk]
+        if (
+            waiting := PendingChange.objects.filter(article__in=rows).select_related("article").first()
+        ) is not None:
+            raise StepRefused(
+                _("A change of “%(title)s” is in preparation. Publish or discard it first.")
+                % {"title": waiting.article.title}
+            )
+        was_online = stays.is_online()
+        stays.title, stays.body = title, body
+        if by is not None:
+            stays._history_user = by  # type: ignore[attr-defined]
+        if Status.PUBLISHED in (stays.status, goes.status):
+            stays.status = Status.PUBLISHED
+            deed = Deed.CHANGED if was_online else Deed.PUBLISHED
+            WorkflowEntry.objects.create(article=stays, deed=deed, by=by)
+        stays.save()
+        if goes.status != Status.ARCHIVED:
+            take_step(Step.ARCHIVE, article=goes, by=by)
+    kept.refresh_from_db()
+    other.refresh_from_db()
 
 
 def mark_reviewed(*, article: Article, by: User) -> bool:

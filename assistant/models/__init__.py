@@ -81,6 +81,8 @@ __all__ = [
     "measured",
     "new_reference",
     "new_token",
+    "replays",
 ]
 
-from assistant import measured  # after the rows that its own point to
+# After the rows that their own point to.
+from assistant import measured, replays

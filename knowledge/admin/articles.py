@@ -37,8 +37,8 @@ from knowledge.admin.desk import (
 )
 from knowledge.admin.display import STYLESHEET, badge, is_changelist, short_moment, two_lines
 from knowledge.admin.fields import CategoryChoice
-from knowledge.admin.history import HistoryAdmin
 from knowledge.admin.index_notes import index_notes
+from knowledge.admin.merging import MergeAdmin
 from knowledge.admin.receipt import Indexed, Receipt, receipt_of
 from knowledge.admin.writing import (
     others_at_work,
@@ -100,7 +100,7 @@ class PassageInline(_PassageInline):
 
 
 @admin.register(Article)
-class ArticleAdmin(ArticlePages, HistoryAdmin):
+class ArticleAdmin(ArticlePages, MergeAdmin):
     form = ArticleForm
     change_list_template = "admin/knowledge/article/change_list.html"
     change_form_template = "admin/knowledge/article/change_form.html"
@@ -164,7 +164,7 @@ class ArticleAdmin(ArticlePages, HistoryAdmin):
             },
         ),
     )
-    actions = ("publish", "archive", "make_draft", "mark_reviewed", "try_again")
+    actions = ("publish", "archive", "make_draft", "mark_reviewed", "try_again", "try_archiving", "merge")
     save_on_top = True
 
     class Media:
