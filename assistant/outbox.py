@@ -13,7 +13,7 @@ import logging
 import smtplib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeAlias
@@ -24,7 +24,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from assistant.mail import compose
-from assistant.models import Mail, Ticket, TicketMessage
+from assistant.models import Mail, MailKind, Ticket, TicketMessage
 from knowledge import bell, notices
 from knowledge.models import Notice
 
@@ -40,18 +40,45 @@ _MAILS_A_SWEEP = 200  # of each kind
 
 _Box: TypeAlias = type[Mail] | type[Notice]
 _BOXES: tuple[_Box, ...] = (Mail, Notice)  # customers first
-_READ_ALONG: dict[_Box, tuple[str, ...]] = {Mail: ("ticket__question", "message"), Notice: ("recipient",)}
+_READ_ALONG: dict[_Box, tuple[str, ...]] = {
+    Mail: ("ticket__question", "ticket__assignee", "message", "note__author"),
+    Notice: ("recipient",),
+}
 
 _bell: threading.Event | None = None  # of the loop that sends in this process, where there is one
 
 
 def owe_confirmation(ticket: Ticket) -> None:
     """Part of the caller's transaction, as all that follows is of no use without it."""
-    _owe(Mail(ticket=ticket))
+    _owe(Mail(ticket=ticket, kind=MailKind.CONFIRMATION))
 
 
 def owe_reply(message: TicketMessage) -> None:
-    _owe(Mail(ticket=message.ticket, message=message))
+    """Not due before it can no longer be taken back."""
+    due_at = message.held_until or timezone.now()
+    _owe(Mail(ticket=message.ticket, kind=MailKind.REPLY, message=message, due_at=due_at))
+
+
+def owe_missed(ticket: Ticket, addresses: Iterable[str]) -> None:
+    """Tells staff that a target was missed."""
+    for address in addresses:
+        _owe(Mail(ticket=ticket, kind=MailKind.MISSED, staff_email=address))
+
+
+def owe_mention(note: TicketMessage, address: str) -> None:
+    _owe(Mail(ticket=note.ticket, kind=MailKind.MENTION, note=note, staff_email=address))
+
+
+def owe_survey(ticket: Ticket) -> None:
+    """Once for each ticket: the database refuses a second one."""
+    _owe(Mail(ticket=ticket, kind=MailKind.SURVEY))
+
+
+def withdraw_reply(message: TicketMessage) -> bool:
+    """The mail of a held reply is owed no more. False where somebody sends it already, or has sent it."""
+    owed = Mail.objects.filter(message=message, sent_at=None, attempts=0, due_at__gt=timezone.now())
+    deleted, _by_model = owed.delete()
+    return deleted == 1
 
 
 def send_due() -> None:

@@ -24,6 +24,28 @@ _SUPPORT = (
     "assistant.add_escalationphrase",
     "assistant.change_escalationphrase",
     "assistant.delete_escalationphrase",
+    "assistant.view_cannedreply",
+    "assistant.add_cannedreply",
+    "assistant.change_cannedreply",
+    "assistant.view_lesson",
+    "assistant.view_rating",
+    "assistant.view_knownproblem",
+    "assistant.add_knownproblem",
+    "assistant.change_knownproblem",
+    "assistant.view_deskrules",
+    "assistant.view_holiday",
+    "assistant.view_rotamember",
+)
+_DESK = (
+    "assistant.add_deskrules",
+    "assistant.change_deskrules",
+    "assistant.add_holiday",
+    "assistant.change_holiday",
+    "assistant.delete_holiday",
+    "assistant.add_rotamember",
+    "assistant.change_rotamember",
+    "assistant.delete_rotamember",
+    "assistant.delete_cannedreply",
 )
 
 _AUTHORS = (
@@ -55,10 +77,12 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "knowledge.add_synonymgroup",
         "knowledge.change_synonymgroup",
         "knowledge.delete_synonymgroup",
+        "assistant.view_lesson",
+        "assistant.change_lesson",
     ),
     "Support": _SUPPORT,
-    "Analysts": (*_SEEN_BY_ALL, *_RECORDS, "assistant.view_quality"),
-    "Leads": (*_SUPPORT, "assistant.view_quality", "assistant.recalibrate"),
+    "Analysts": (*_SEEN_BY_ALL, *_RECORDS, "assistant.view_rating", "assistant.view_quality"),
+    "Leads": (*_SUPPORT, *_DESK, "assistant.view_quality", "assistant.recalibrate"),
 }
 
 
