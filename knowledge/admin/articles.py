@@ -4,9 +4,9 @@ Shows and edits; what publishing means is decided in knowledge.workflow and by t
 whether an article is answerable is read from its row and its mark in the live generation.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin, messages
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery, Value
@@ -178,7 +178,7 @@ class ArticleAdmin(ArticlePages, MergeAdmin):
             .exclude(pk=OuterRef("pk"))
         )
         live = generations.live()
-        stored: ArticleQuerySet = super().get_queryset(request)
+        stored = cast(ArticleQuerySet, super().get_queryset(request))
         articles: QuerySet[Article] = stored.with_index_mark(live.recipe if live else "").annotate(
             has_model=Value(_has_model(live)),
             twin_id=Subquery(twin.values("pk")[:1]),
@@ -190,7 +190,7 @@ class ArticleAdmin(ArticlePages, MergeAdmin):
         )
         return articles.defer("body") if is_changelist(request) else articles
 
-    def get_inlines(self, request: HttpRequest, obj: Article | None) -> Sequence[type[PassageInline]]:
+    def get_inlines(self, request: HttpRequest, obj: Article | None) -> list[type[Any]]:
         return self.inlines if obj is not None else []
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
@@ -289,12 +289,12 @@ class ArticleAdmin(ArticlePages, MergeAdmin):
     ) -> HttpResponse:
         tell_advice(request, obj)
         response = take_pressed(request, obj, signed_in(request))
-        return response or super().response_add(request, obj, post_url_continue)  # type: ignore[no-any-return]
+        return response or super().response_add(request, obj, post_url_continue)
 
     def response_change(self, request: HttpRequest, obj: Article) -> HttpResponse:
         tell_advice(request, obj)
         response = take_pressed(request, obj, signed_in(request))
-        return response or super().response_change(request, obj)  # type: ignore[no-any-return]
+        return response or super().response_change(request, obj)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
