@@ -26,7 +26,6 @@ from assistant.models import (
 from assistant.outbox import send_due
 from assistant.services import add_staff_message, ask_question, rate_ticket
 from assistant.validation import InvalidInput
-from knowledge.models import Article
 from tests.desk_samples import arrived, desk_rules, move
 from tests.test_admin_tickets import form, make_question, make_ticket
 

@@ -150,7 +150,7 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
                 "unfiltered": f"?{narrowed.parameter_name}={narrowed.current}",
                 "now": timezone.now().isoformat(),
             }
-        return response
+        return response  # type: ignore[no-any-return]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
