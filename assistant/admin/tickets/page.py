@@ -227,6 +227,7 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
                     body=entry.cleaned_data["body"],
                     is_internal=entry.cleaned_data["is_internal"],
                     held_for=HELD_FOR,
+                    status_before=form.stored["status"],
                 )
                 formset.new_objects.append(message)
                 told = tell_mentioned(message)
