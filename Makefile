@@ -149,6 +149,8 @@ chaos: $(VENV)/dev  ## kills and faults against real processes; 300 kills, 8 peo
 DATA ?= ../shared/data
 WORK ?= var/quality
 SETS ?= doc2dial covid_faq xquad mtrag emanual
+# The demo help center is one of the sets that retrieval is fitted on.
+FITTED := $(addprefix $(DATA)/,$(SETS)) knowledge/demo
 
 quality: $(VENV)/runtime  ## import every labelled set into a database of its own and evaluate it
 	@mkdir -p $(WORK)
@@ -166,10 +168,10 @@ quality: $(VENV)/runtime  ## import every labelled set into a database of its ow
 	done
 
 fusion: $(VENV)/runtime  ## fit the weights that retrieval ships with; before quality, signals and fit
-	@$(MANAGE) fit_fusion $(addprefix $(DATA)/,$(SETS)) --work $(WORK)
+	@$(MANAGE) fit_fusion $(FITTED) --work $(WORK)
 
 ablation: $(VENV)/runtime  ## every signal, baseline and part of the mix on every labelled set; in memory
-	@$(MANAGE) measure_sets $(addprefix $(DATA)/,$(SETS)) --work $(WORK)
+	@$(MANAGE) measure_sets $(FITTED) --work $(WORK)
 
 # MOST=200 asks at most so many of a kind and language.
 signals: $(VENV)/runtime  ## decide every labelled question, plain, with its gold hidden and off-topic; in memory

@@ -1,4 +1,4 @@
-"""Groups to begin with: Editors write articles, Support settles tickets, Analysts look at figures, Leads decide.
+"""Groups to begin with, for who writes, approves and publishes, and who settles tickets, looks at figures and decides.
 
 They are a start, not a policy: a group that exists is left as its administrator made it.
 """
@@ -48,11 +48,25 @@ _DESK = (
     "assistant.delete_cannedreply",
 )
 
+_AUTHORS = (
+    *_SEEN_BY_ALL,
+    *_RECORDS,
+    "knowledge.add_article",
+    "knowledge.change_article",
+    "knowledge.view_articletemplate",
+)
+_REVIEWERS = (*_AUTHORS, "knowledge.review_article")
+_PUBLISHERS = (*_REVIEWERS, "knowledge.publish_article")
+
 ROLES: Final[dict[str, tuple[str, ...]]] = {
+    "Authors": _AUTHORS,
+    "Reviewers": _REVIEWERS,
+    "Publishers": _PUBLISHERS,
     "Editors": (
-        *_SEEN_BY_ALL,
-        "knowledge.add_article",
-        "knowledge.change_article",
+        *_PUBLISHERS,
+        "knowledge.add_articletemplate",
+        "knowledge.change_articletemplate",
+        "knowledge.delete_articletemplate",
         "knowledge.add_category",
         "knowledge.change_category",
         "knowledge.delete_category",
@@ -65,7 +79,6 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "knowledge.delete_synonymgroup",
         "assistant.view_lesson",
         "assistant.change_lesson",
-        *_RECORDS,
     ),
     "Support": _SUPPORT,
     "Analysts": (*_SEEN_BY_ALL, *_RECORDS, "assistant.view_rating", "assistant.view_quality"),
