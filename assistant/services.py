@@ -395,10 +395,12 @@ def add_staff_message(
     body: str,
     is_internal: bool = False,
     held_for: timedelta = timedelta(),
+    status_before: str = "",
 ) -> TicketMessage:
     """A reply to the customer, mailed after commit, or a note among staff that is never sent.
 
-    For as long as a reply is `held_for`, nobody else sees it and `assistant.desk.take_back` can undo it.
+    For as long as a reply is `held_for`, its customer does not see it and `take_back` can undo it; the ticket is then
+    what it was, `status_before` where the same form has changed it already.
     """
     cleaned = clean_text(body, field="body", limit=MAX_DETAIL_LENGTH, required=True)
     with transaction.atomic():
@@ -415,6 +417,7 @@ def add_staff_message(
             body=cleaned,
             is_internal=is_internal,
             held_until=now + held_for if held_for and not is_internal else None,
+            status_before=status_before or stored.status,
         )
         if not is_internal:
             owe_reply(message)

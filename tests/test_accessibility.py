@@ -44,6 +44,7 @@ NO_PAGE = {
     "finish": "takes a form, shows the conversation",
     "logout": "takes a form",
     "ticket_close": "takes a form",
+    "ticket_rate": "takes a form, shows the ticket",
     "ticket_reopen": "takes a form",
     "ticket_reply": "takes a form, shows the ticket",
     "article_vote": "takes a form, shows the article",

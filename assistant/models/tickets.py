@@ -165,9 +165,10 @@ class Ticket(models.Model):
     paused_seconds = models.PositiveIntegerField(default=0, editable=False)  # of business time, before that
     counted_with = models.CharField(max_length=16, blank=True, editable=False)  # the rules' fingerprint
     # When the sweep found a target missed; each is told once.
-    reply_missed_at = models.DateTimeField(null=True, blank=True, editable=False)
-    solve_missed_at = models.DateTimeField(null=True, blank=True, editable=False)
-    noticed_at = models.DateTimeField(null=True, blank=True, editable=False)  # told that silence will end it
+    reply_missed_at = models.DateTimeField(_("first reply missed"), null=True, blank=True, editable=False)
+    solve_missed_at = models.DateTimeField(_("solution missed"), null=True, blank=True, editable=False)
+    # The customer was told that silence will end it.
+    noticed_at = models.DateTimeField(_("notice sent"), null=True, blank=True, editable=False)
 
     objects = TicketQuerySet.as_manager()
     history = HistoricalRecords(
@@ -271,6 +272,8 @@ class TicketMessage(models.Model):
         null=True, blank=True, editable=False
     )  # until then it can be taken back
     withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Of the ticket, before this was sent: what it goes back to when it is taken back.
+    status_before = models.CharField(max_length=20, choices=TicketStatus, blank=True, editable=False)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True, unique=True, editable=False)
     created_at = models.DateTimeField(_("written"), auto_now_add=True)
 

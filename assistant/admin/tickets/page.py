@@ -150,7 +150,7 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
                 "unfiltered": f"?{narrowed.parameter_name}={narrowed.current}",
                 "now": timezone.now().isoformat(),
             }
-        return response
+        return response  # type: ignore[no-any-return]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
@@ -227,6 +227,7 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
                     body=entry.cleaned_data["body"],
                     is_internal=entry.cleaned_data["is_internal"],
                     held_for=HELD_FOR,
+                    status_before=form.stored["status"],
                 )
                 formset.new_objects.append(message)
                 told = tell_mentioned(message)
