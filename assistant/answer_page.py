@@ -15,11 +15,10 @@ from django.utils.translation import ngettext
 
 from assistant.certainty import Certainty, certainty_of
 from assistant.models import Answer, Citation, Question, QuestionStatus, Ticket
-from assistant.payload import AnswerState, answer_state, closest_articles
+from assistant.payload import AnswerState, answer_state, closest_articles, quoted_place
 from knowledge.links import LinkSource, link_resolver
-from knowledge.markdown import QUOTE_ID, plain_text, render_fragment
+from knowledge.markdown import plain_text, render_fragment
 from knowledge.models import Article, Reader
-from knowledge.quoting import PARAMETER, QuoteLink
 
 WORKING_FOR = timedelta(seconds=60)  # after that an undecided question was interrupted
 OLD_AFTER = timedelta(days=365)
@@ -156,7 +155,7 @@ def _source(citation: Citation, reader: Reader) -> Source:
         number=citation.number,
         title=article.title,
         headings=tuple(citation.heading_path),
-        url=_place(citation, article),
+        url=quoted_place(citation, article),
         quote=_rendered(citation.quote, citation, article.language, reader),
         excerpt=_excerpt(citation.quote),
         language=article.language,
@@ -165,12 +164,6 @@ def _source(citation: Citation, reader: Reader) -> Source:
         is_old=article.updated_at < timezone.now() - OLD_AFTER,
         has_changed=article.revision != citation.article_revision,
     )
-
-
-def _place(citation: Citation, article: Article) -> str:
-    """The quote, marked in its article as it reads now. The article may have moved to another slug since."""
-    link = QuoteLink(citation.start, citation.end, citation.article_revision)
-    return f"{article.get_absolute_url()}?{PARAMETER}={link}#{QUOTE_ID}"
 
 
 def _rendered(text: str, origin: Citation | None, language: str, reader: Reader) -> SafeString:

@@ -21,6 +21,8 @@ from knowledge.models import Article, Language, Passage
 MAX_QUESTION_LENGTH = 2000  # characters
 MAX_DETAIL_LENGTH = 5000  # characters
 
+BY_CUSTOMER = "customer"  # in the history of a ticket, as the reason of a change: nobody of staff made it
+
 # Read aloud over the phone: no 0/O, 1/I/L.
 _REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
@@ -293,6 +295,16 @@ class Ticket(models.Model):
     conversation = models.ForeignKey(
         Conversation, null=True, blank=True, on_delete=models.PROTECT, related_name="tickets"
     )
+    # Another question of the same conversation whose ticket got the contact; this one is closed then.
+    merged_into = models.ForeignKey(
+        "self",
+        verbose_name=_("part of"),
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="merged",
+    )
     subject = models.CharField(_("subject"), max_length=300)
     reason = models.CharField(_("reason"), max_length=20, choices=TicketReason)
     matter = models.CharField(_("matter"), max_length=20, choices=Matter, blank=True)
@@ -354,6 +366,17 @@ class Ticket(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("ticket", kwargs={"token": self.token})
+
+    def save_by_customer(self) -> None:
+        """As `save`; its history says that the customer did it."""
+        self._change_reason = BY_CUSTOMER  # of simple-history
+        self.save()
+        del self._change_reason
+
+    @property
+    def leading(self) -> "Ticket":
+        """The request that this one became part of, or itself."""
+        return self.merged_into or self
 
     @property
     def takes_replies(self) -> bool:

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from assistant.addresses import of_the_site
 from assistant.asking import Decision, Inquiry, decide, nobody_waits
 from assistant.matters import Phrase, find_matter
+from assistant.merging import merge_waiting
 from assistant.models import (
     MAX_DETAIL_LENGTH,
     Channel,
@@ -267,6 +268,7 @@ def open_ticket(
                 idempotency_key=key or None,
                 request_hash=request_hash,
             )
+            merge_waiting(ticket)
             owe_confirmation(ticket)
     except IntegrityError:
         # Somebody else was first: the same key, or the same question.
@@ -288,7 +290,8 @@ def complete_ticket(
     idempotency_key: str = "",
     request_hash: str = "",
 ) -> Ticket:
-    """Adds contact to a ticket that waits for it. Where that is there already, new detail joins the thread.
+    """Adds contact to a ticket that waits for it, and to all of its conversation that wait with it. Where contact is
+    there already, new detail joins the thread.
 
     Another address than the ticket's changes nothing: a link may be passed on, the thread is its customer's.
     """
@@ -308,7 +311,8 @@ def complete_ticket(
         )
         ticket.refresh_from_db()
         if claimed:
-            ticket.save()  # for its history: the conditional update above writes none
+            ticket.save_by_customer()  # for its history: the conditional update above writes none
+            merge_waiting(ticket)
             owe_confirmation(ticket)
     if not claimed and idempotency_key and ticket.idempotency_key == idempotency_key:
         return _same_request(ticket, request_hash)
@@ -357,7 +361,7 @@ def add_customer_message(*, ticket: Ticket, body: str, idempotency_key: str = ""
             )
             if ticket.status in (TicketStatus.PENDING, TicketStatus.SOLVED):
                 ticket.status = TicketStatus.OPEN
-            ticket.save()
+            ticket.save_by_customer()
     except IntegrityError:
         stored = TicketMessage.objects.filter(idempotency_key=key).first() if key else None
         if stored is None:

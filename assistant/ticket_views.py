@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from assistant import desk, services
+from assistant import services, settling
 from assistant.answer_page import AnswerPage, answer_page
 from assistant.conversation_page import turns_of
 from assistant.forms import ContactForm, FollowUpTicketForm, ReplyForm, TicketForm
@@ -30,7 +30,14 @@ from assistant.views import (
     private,
     render_answer,
 )
-from assistant.visitor import address_of, interface_language, known_contact, question_named, remember
+from assistant.visitor import (
+    address_of,
+    interface_language,
+    is_own,
+    known_contact,
+    question_named,
+    remember,
+)
 
 
 @private
@@ -40,9 +47,12 @@ def contact(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     question = find_question(public_id)
     found: Ticket | None = getattr(question, "ticket", None)
     address = f"{address_of(request, question)}#contact"
-    # A complete ticket takes no more contact: whoever holds the answer's link could add to it.
-    if request.method != "POST" or found is None or found.status != TicketStatus.AWAITING_CONTACT:
+    if request.method != "POST" or found is None:
         return redirect(address)
+    if found.status != TicketStatus.AWAITING_CONTACT:
+        # It takes no more contact: whoever holds the answer's link could add to it. A double click of the one who
+        # asked arrives where the first click did.
+        return redirect(found.leading if is_own(request, question) else address)
     form = ContactForm(request.POST)
     if form.is_valid():
         try:
@@ -109,7 +119,7 @@ def ticket_reply(request: HttpRequest, token: str) -> HttpResponse:
 def ticket_close(request: HttpRequest, token: str) -> HttpResponse:
     """The customer needs no more help. It can be taken up again, so nothing is asked twice."""
     found = get_object_or_404(Ticket, token=token)
-    if request.method == "POST" and found.takes_replies and desk.solve_ticket(ticket=found):
+    if request.method == "POST" and settling.close_request(ticket=found):
         messages.success(request, _("Good to hear. The request is closed; you can take it up again below."))
     return redirect(found)
 
@@ -118,7 +128,7 @@ def ticket_close(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def ticket_reopen(request: HttpRequest, token: str) -> HttpResponse:
     found = get_object_or_404(Ticket, token=token)
-    if request.method == "POST" and found.status == TicketStatus.SOLVED and desk.reopen_ticket(ticket=found):
+    if request.method == "POST" and settling.reopen_request(ticket=found):
         messages.success(request, _("The request is open again. Tell us below what is missing."))
     return redirect(found)
 
@@ -170,7 +180,8 @@ def _render_ticket(
     context = {
         "ticket": found,
         "thread": found.messages.filter(is_internal=False),
-        "turns": _sent_along(request, found.question),
+        "turns": _sent_along(request, found.question, found),
+        "settled": settling.settled(found),
         "masked_email": _masked(found.contact_email),
         "takes_replies": found.takes_replies,
         "reply_time": reply_time() if found.status == TicketStatus.OPEN else None,
@@ -180,11 +191,15 @@ def _render_ticket(
     return render(request, "assistant/ticket.html", context, status=status)
 
 
-def _sent_along(request: HttpRequest, question: Question | None) -> list[AnswerPage]:
-    """The conversation up to the question, as the team gets it and as this reader may see it."""
+def _sent_along(
+    request: HttpRequest, question: Question | None, found: Ticket | None = None
+) -> list[AnswerPage]:
+    """The conversation up to the last question of the request, as the team gets it and this reader may see it."""
     if question is None:
         return []
-    turns = [turn for turn in turns_of(question.conversation) if turn.pk <= question.pk]
+    merged = found.merged.values_list("question_id", flat=True) if found is not None else ()
+    last = max([question.pk, *(pk for pk in merged if pk is not None)])
+    turns = [turn for turn in turns_of(question.conversation) if turn.pk <= last]
     return [answer_page(turn, reader=request.user) for turn in turns]
 
 

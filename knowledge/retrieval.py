@@ -23,6 +23,7 @@ from knowledge.synonyms import Synonyms, read_synonyms
 from knowledge.vectors import CollectionKey, VectorStoreUnavailable, get_store
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 POOL = 60  # candidates asked of each retriever
 PASSAGES = 12  # passages that leave here
 ENOUGH_RESULTS = 3  # in the reader's language; with fewer, a search looks into the other one
+WITHIN = 1500  # passages of named articles that are all compared; of more, words choose
 SIMILAR_SHARE = 0.3  # of an article's own BM25 for its title, from which on another is called similar
 SEARCH_TAIL = 0.5  # share of the best ranking value below which a search result only adds length
 
@@ -72,6 +74,14 @@ class Retrieval:
     lexical: LexicalIndex  # the snapshot the BM25 values come from
     terms: tuple[QuestionTerm, ...]  # the words of `question`, as that snapshot reads them
     history: float = 0.0  # 0..1, how much the earlier conversation counted
+
+
+@dataclass(frozen=True)
+class SearchResults:
+    """What a search box finds."""
+
+    best: tuple[tuple[Article, RetrievedPassage], ...]  # first is best; each article with its best passage
+    further: frozenset[int]  # articles that hold words of the query as well and were not compared; not gated
 
 
 def retrieve(
@@ -117,7 +127,7 @@ def retrieve(
                 proposed.update(_nearest(keys, reading.vector, room, version))
             proposed.update(passage_id for passage_id, _bm25 in lexical.search(reading.terms, room))
     else:
-        proposed = set(candidates_stored.filter(article_id__in=only_article_ids).values_list("pk", flat=True))
+        proposed = _within(candidates_stored.filter(article_id__in=only_article_ids), readings, lexical)
 
     rows = candidates_stored.answerable_by_id(proposed, user, language=article_language)
     found = order(
@@ -154,27 +164,40 @@ def search_articles(
     user: Reader = None,
     limit: int = 20,
     article_languages: Sequence[str] = (),
-) -> list[tuple[Article, RetrievedPassage]]:
+    only_article_ids: Collection[int] | None = None,
+) -> SearchResults:
     """Articles for a search box, best first, each with its best passage.
 
     In the languages that were asked for, one after the other. Where none was, those in another language than the
     reader's follow only if the reader's own has next to nothing.
     """
     found: dict[int, RetrievedPassage] = {}
+    further: set[int] = set()
     others = (code for code in Language.values if code != language)
     for article_language in article_languages or (language, *others):
         if len(found) >= ENOUGH_RESULTS and not article_languages:
             break
         retrieval = retrieve(
-            query, language=language, article_language=article_language, user=user, limit=POOL
+            query,
+            language=language,
+            article_language=article_language,
+            user=user,
+            limit=POOL,
+            only_article_ids=only_article_ids,
         )
-        best = retrieval.passages[0].fused if retrieval.passages else 0.0
-        for passage in retrieval.passages:
-            if passage.fused >= SEARCH_TAIL * best:
-                found.setdefault(passage.article_id, passage)
+        tail = SEARCH_TAIL * retrieval.passages[0].fused if retrieval.passages else 0.0
+        good = [passage for passage in retrieval.passages if passage.fused >= tail]
+        for passage in good:
+            found.setdefault(passage.article_id, passage)
+        if len(good) == POOL:
+            every = retrieval.lexical.search_articles(retrieval.terms, len(retrieval.lexical))
+            further.update(article_id for article_id, _bm25 in every)
     readable = Article.objects.published().visible_to(user).defer("body")
     articles = readable.select_related("category__parent__parent").in_bulk(list(found))
-    return [(articles[key], passage) for key, passage in found.items() if key in articles][:limit]
+    readable_best = [(articles[key], passage) for key, passage in found.items() if key in articles]
+    further.update(article.pk for article, _passage in readable_best[limit:])
+    best = tuple(readable_best[:limit])
+    return SearchResults(best, frozenset(further - {article.pk for article, _passage in best}))
 
 
 def readable_words(*, language: str, user: Reader = None) -> LexicalIndex | None:
@@ -270,6 +293,20 @@ def _nearest(
     for found in answers:
         best.update(found)
     return sorted(best, key=lambda passage_id: -best[passage_id])[:limit]
+
+
+def _within(stored: "QuerySet[Passage]", readings: Sequence[Reading], lexical: LexicalIndex) -> set[int]:
+    """All of these passages; of very many, those that hold most of the words."""
+    own = set(stored.values_list("pk", flat=True))
+    if len(own) <= WITHIN:
+        return own
+    return {
+        passage_id
+        for reading in readings
+        for passage_id in [key for key, _bm25 in lexical.search(reading.terms, len(lexical)) if key in own][
+            :POOL
+        ]
+    }
 
 
 def _synonyms() -> Synonyms:

@@ -32,6 +32,7 @@ from knowledge.colours import MINIMUM_CONTRAST, Scheme, is_colour, problem_with,
 LOGO_BOX: Final = (160, 40)  # CSS pixels at most, beside the name
 _ONLY_ROW: Final = 1
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_TRUNK_ZERO: Final = re.compile(r"\(\s*0\s*\)")
 _ORIGIN: Final = re.compile(
     r"https?://(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?::\d{1,5})?",
     re.IGNORECASE,
@@ -129,6 +130,17 @@ class SiteSettings(models.Model):
     @property
     def hours_note(self) -> str:
         return str(getattr(self, f"hours_note_{get_language()}", ""))
+
+    @property
+    def telephone(self) -> str:
+        """The number that is shown: this row's, else the installation's; empty where neither has one."""
+        return self.phone or str(settings.CONTACT_PHONE)
+
+    @property
+    def dialled(self) -> str:
+        """The same for `tel:` links (RFC 3966): digits and a leading +, without the “(0)” of written numbers."""
+        number = _TRUNK_ZERO.sub("", self.telephone) if self.telephone.startswith("+") else self.telephone
+        return ("+" if number.startswith("+") else "") + re.sub(r"\D", "", number)
 
     @cached_property
     def week(self) -> opening.Week:

@@ -166,7 +166,7 @@ class CitationOutput(serializers.Serializer[Any]):
     article = serializers.CharField(help_text="The article's id in its source, else its number.")
     article_id = serializers.IntegerField(help_text="For /articles/<id>/.")
     title = serializers.CharField()
-    url = serializers.CharField()
+    url = serializers.CharField(help_text="Of the article's page with the quote marked.")
     quote = serializers.CharField(help_text="Verbatim.")
     start = serializers.IntegerField(help_text="Character offset into the article's body.")
     end = serializers.IntegerField(help_text="Character offset into the article's body.")
@@ -245,6 +245,12 @@ class TicketOutput(serializers.ModelSerializer[Ticket]):
     """What the holder of the token sees: no assignee, no priority, no internal note."""
 
     question = serializers.UUIDField(source="question.public_id", allow_null=True, default=None)
+    merged_into = serializers.CharField(
+        source="merged_into.reference",
+        allow_null=True,
+        default=None,
+        help_text="The request that this one became part of when its conversation got a contact.",
+    )
     url = serializers.SerializerMethodField()
     messages = MessageOutput(many=True, source="public_messages")
 
@@ -260,6 +266,7 @@ class TicketOutput(serializers.ModelSerializer[Ticket]):
             "detail",
             "language",
             "question",
+            "merged_into",
             "created_at",
             "updated_at",
             "messages",
