@@ -45,6 +45,9 @@ class Source:
 class Block:
     html: SafeString
     sources: tuple[Source, ...]
+    heading: (
+        str  # that a quoted block stands under in its article, unless the block before says it; may be empty
+    )
 
 
 @dataclass(frozen=True)
@@ -119,21 +122,33 @@ def _shown(question: Question, answer: Answer, reader: Reader) -> Shown:
     sources = {citation.number: _source(citation, reader) for citation in citations}
     by_number = {citation.number: citation for citation in citations}
 
-    def block(text: str, numbers: list[int]) -> Block:
-        cited = [by_number[number] for number in numbers if number in by_number]
+    is_verbatim = answer.writer.startswith("extractive")
+    blocks: list[Block] = []
+    told = ""  # the heading that the reader saw last
+    for one in answer.blocks:
+        cited = [by_number[number] for number in one["citations"] if number in by_number]
         # A quoted block is shown with its own table head and its own article's links.
-        origin = next((citation for citation in cited if citation.quote == text), cited[0] if cited else None)
-        return Block(
-            html=_rendered(text, origin, answer.language, reader),
-            sources=tuple(sources[citation.number] for citation in cited),
+        origin = next(
+            (citation for citation in cited if citation.quote == one["text"]), next(iter(cited), None)
         )
+        heading = (
+            origin.heading_path[-1] if is_verbatim and origin is not None and origin.heading_path else ""
+        )
+        blocks.append(
+            Block(
+                html=_rendered(one["text"], origin, answer.language, reader),
+                sources=tuple(sources[citation.number] for citation in cited),
+                heading=heading if heading != told else "",
+            )
+        )
+        told = heading
 
     return Shown(
-        blocks=tuple(block(one["text"], one["citations"]) for one in answer.blocks),
+        blocks=tuple(blocks),
         sources=tuple(sources.values()),
         language=answer.language,
         is_other_language=answer.language != question.language,
-        is_verbatim=answer.writer.startswith("extractive"),
+        is_verbatim=is_verbatim,
         age=age_in_words(min(source.updated_at for source in sources.values())) if sources else "",
         as_text=_as_text(answer, list(sources.values())),
     )

@@ -16,6 +16,7 @@ from knowledge.models import Article, Reader
 from knowledge.quoting import PARAMETER, QuoteLink
 
 CLOSEST = 3  # articles offered where there is no answer
+_NEAR = 0.2  # cosine; what is further away than this is about something else, and offering it annoys
 
 
 class AnswerState(StrEnum):
@@ -135,15 +136,16 @@ def answer_state(answer: Answer, reader: Reader) -> AnswerState:
 
 
 def closest_articles(question: Question, reader: Reader, *, limit: int = CLOSEST) -> list[Article]:
-    """The articles that came closest, best first, as far as `reader` may see them now."""
+    """The articles that came closest, best first, as far as `reader` may see them now; none that is far off."""
     cited: set[int | None] = set()
     if question.status == QuestionStatus.ANSWERED:
         cited = set(question.answer.citations.values_list("article_id", flat=True))
-    ranked = [
+    near = [
         article_id
-        for article_id in dict.fromkeys(question.considered.values_list("article_id", flat=True))
-        if article_id is not None and article_id not in cited
+        for article_id, cosine in question.considered.values_list("article_id", "cosine")
+        if cosine is None or cosine >= _NEAR
     ]
+    ranked = [key for key in dict.fromkeys(near) if key is not None and key not in cited]
     visible = Article.objects.published().visible_to(reader).defer("body").in_bulk(ranked)
     return [visible[article_id] for article_id in ranked if article_id in visible][:limit]
 

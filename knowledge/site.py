@@ -23,6 +23,7 @@ from django.db import connection, models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import dates, timezone
+from django.utils.formats import date_format
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -162,6 +163,26 @@ class SiteSettings(models.Model):
         return opening.standing(self.week, timezone.localtime())
 
     @property
+    def standing_in_words(self) -> str:
+        """“Open now, until 17:30”, or when somebody is there again; empty where no hours were set."""
+        standing = self.standing
+        if standing is None or (standing.until is None and standing.next_from is None):
+            return ""
+        if standing.until is not None:
+            return gettext("Open now, until %(time)s") % {"time": date_format(standing.until, "TIME_FORMAT")}
+        assert standing.next_from is not None
+        ahead = (standing.next_from.date() - timezone.localdate()).days
+        values = {
+            "time": date_format(standing.next_from, "TIME_FORMAT"),
+            "day": date_format(standing.next_from, "l"),
+        }
+        if ahead == 0:
+            return gettext("Closed now, back today at %(time)s") % values
+        if ahead == 1:
+            return gettext("Closed now, back tomorrow at %(time)s") % values
+        return gettext("Closed now, back on %(day)s at %(time)s") % values
+
+    @property
     def logo_url(self) -> str:
         return reverse("site_logo", kwargs={"digest": self.logo_digest}) if self.logo_digest else ""
 
@@ -184,7 +205,7 @@ class SiteSettings(models.Model):
             parts.append(f":root{{{_declarations(self.accent_light, Scheme.LIGHT)}}}")
         if self.accent_dark:
             dark = f":root{{{_declarations(self.accent_dark, Scheme.DARK)}}}"
-            parts.append(f"@media (prefers-color-scheme: dark){{{dark}}}")
+            parts.append(f"@media screen and (prefers-color-scheme: dark){{{dark}}}")
         return "\n".join(parts)
 
     @property
