@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from django.core.servers.basehttp import WSGIServer
 
 from assistant.models import Conversation, Mail, Question, Ticket, TicketMessage, TicketStatus
 from tests.pages import answered, escalated
 
 TIMES = 50
+# Connections that wait to be accepted. With Django's ten, the system resets some of fifty when it is busy.
+WSGIServer.request_queue_size = 128
 UNANSWERABLE = "Which wine goes with roasted duck?"
 FORM = "application/x-www-form-urlencoded"
 pytestmark = pytest.mark.django_db(transaction=True)
