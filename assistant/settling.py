@@ -1,14 +1,13 @@
 """The customer settles their request, or takes it up again; its history says that it was them.
 
-What staff do is `assistant.desk`'s business.
+What staff do with a ticket is `assistant.desk`'s business.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
-
+from assistant.desk.actions import held, save_moved
 from assistant.models import BY_CUSTOMER, Ticket, TicketStatus
 
 
@@ -43,10 +42,9 @@ def settled(ticket: Ticket) -> Settled | None:
 
 
 def _move(ticket: Ticket, status: TicketStatus, *, only_from: Collection[TicketStatus]) -> bool:
-    with transaction.atomic():
-        stored = Ticket.objects.select_for_update().get(pk=ticket.pk)
+    with held(ticket) as stored:
         if stored.status not in only_from:
             return False
         stored.status = status
-        stored.save_by_customer()
+        save_moved(stored, why=BY_CUSTOMER)
     return True

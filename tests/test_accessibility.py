@@ -83,12 +83,7 @@ def examples(make_article, make_category, staff) -> dict[str, dict[str, list[str
         lost = escalated(article, text="Welcher Wein?", language=language)
         waiting = question("Warum?", language=language, status="received")
         grave = [_grave(matter, language) for matter in ("self_harm", "danger", "complaint")]
-        joined = escalated(text="Und Bier?", language=language)
         tickets = [_ticket(language, status, staff) for status in TicketStatus.values]
-        merged = Ticket.objects.get(question=joined)
-        merged.merged_into = Ticket.objects.get(token=tickets[1])
-        merged.contact_email, merged.status = "a@example.org", TicketStatus.CLOSED
-        merged.save()
         questions: list[Question] = [shown, judged, lost, waiting, *grave]
         found[language] = {
             # The quote marked, and one that is lost; and what the other language alone has.
@@ -101,7 +96,7 @@ def examples(make_article, make_category, staff) -> dict[str, dict[str, list[str
             "category": [category.slug],
             "answer": [str(one.public_id) for one in questions],
             "conversation": [str(one.conversation.public_id) for one in questions[1:4]],
-            "ticket": [*tickets, merged.token],
+            "ticket": tickets,
         }
     return found
 

@@ -245,12 +245,6 @@ class TicketOutput(serializers.ModelSerializer[Ticket]):
     """What the holder of the token sees: no assignee, no priority, no internal note."""
 
     question = serializers.UUIDField(source="question.public_id", allow_null=True, default=None)
-    merged_into = serializers.CharField(
-        source="merged_into.reference",
-        allow_null=True,
-        default=None,
-        help_text="The request that this one became part of when its conversation got a contact.",
-    )
     url = serializers.SerializerMethodField()
     messages = MessageOutput(many=True, source="public_messages")
 
@@ -266,7 +260,6 @@ class TicketOutput(serializers.ModelSerializer[Ticket]):
             "detail",
             "language",
             "question",
-            "merged_into",
             "created_at",
             "updated_at",
             "messages",

@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from django.db.models import Prefetch
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, status
 from rest_framework.request import Request
@@ -46,13 +47,14 @@ def find_conversation(public_id: uuid.UUID) -> Conversation:
 
 
 def find_ticket(token: str) -> Ticket:
+    """Or the one that it has become part of."""
     ticket = None
     if token.isascii() and token.isprintable() and len(token) <= _TOKEN_LENGTH:
         ticket = (
             Ticket.objects.select_related("question", "merged_into")
             .prefetch_related(
                 Prefetch(
-                    "messages", TicketMessage.objects.filter(is_internal=False), to_attr="public_messages"
+                    "messages", TicketMessage.objects.for_customer(timezone.now()), to_attr="public_messages"
                 )
             )
             .filter(token=token)
@@ -60,7 +62,7 @@ def find_ticket(token: str) -> Ticket:
         )
     if ticket is None:
         raise exceptions.NotFound(_("There is no ticket at this address."))
-    return ticket
+    return find_ticket(ticket.merged_into.token) if ticket.merged_into is not None else ticket
 
 
 def shown_question(question: Question, request: Request, *, to_asker: bool = False) -> dict[str, Any]:
