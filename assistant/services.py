@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from assistant.addresses import of_the_site
 from assistant.asking import Decision, Inquiry, decide, nobody_waits
 from assistant.desk.clock import arrive, keep_time
+from assistant.desk.merging import merge_tickets
 from assistant.matters import Found, Phrase, find_matter
 from assistant.models import (
     MAX_DETAIL_LENGTH,
@@ -272,6 +273,7 @@ def open_ticket(
             )
             arrive(ticket)
             ticket.save()
+            _take_along(ticket)
             owe_confirmation(ticket)
     except IntegrityError:
         # Somebody else was first: the same key, or the same question.
@@ -293,10 +295,12 @@ def complete_ticket(
     idempotency_key: str = "",
     request_hash: str = "",
 ) -> Ticket:
-    """Adds contact to a ticket that waits for it. Where that is there already, new detail joins the thread.
+    """Adds contact to a ticket that waits for it, and to all of its conversation that wait with it. Where contact is
+    there already, new detail joins the thread.
 
     Another address than the ticket's changes nothing: a link may be passed on, the thread is its customer's.
     """
+    ticket = ticket.leading
     email = clean_email(contact_email)
     name = clean_name(contact_name)
     detail = clean_text(detail, field="detail")
@@ -314,13 +318,39 @@ def complete_ticket(
         ticket.refresh_from_db()
         if claimed:
             arrive(ticket)
-            ticket.save()  # for its history, too: the conditional update above writes none
+            ticket.save_by_customer()  # for its history, too: the conditional update above writes none
+            _take_along(ticket)
             owe_confirmation(ticket)
     if not claimed and idempotency_key and ticket.idempotency_key == idempotency_key:
         return _same_request(ticket, request_hash)
     if not claimed and email == ticket.contact_email and detail and detail != ticket.detail:
         add_customer_message(ticket=ticket, body=detail)
     return ticket
+
+
+def _take_along(ticket: Ticket) -> None:
+    """What else of its conversation waits for contact becomes part of it: one person, one request, one confirmation.
+
+    As urgent as the most urgent. Whoever completes one of the others in this moment keeps it: two requests then, and
+    nobody waits for the other. Part of the caller's transaction.
+    """
+    if ticket.conversation_id is None:
+        return
+    others = Ticket.objects.without_contact().filter(conversation_id=ticket.conversation_id)
+    waiting = list(others.exclude(pk=ticket.pk).select_for_update(skip_locked=True))
+    if not waiting:
+        return
+    # With its contact a merged ticket is settled like any other.
+    Ticket.objects.filter(pk__in=[one.pk for one in waiting]).update(
+        contact_email=ticket.contact_email, contact_name=ticket.contact_name, status=TicketStatus.OPEN
+    )
+    merge_tickets(kept=ticket, duplicates=waiting, by=None)
+    ticket.refresh_from_db()
+    urgent = max(one.priority for one in waiting)
+    if urgent > ticket.priority:
+        ticket.priority = urgent
+        keep_time(ticket)
+        ticket.save_by_customer()
 
 
 def leave_feedback(
@@ -376,7 +406,7 @@ def add_customer_message(*, ticket: Ticket, body: str, idempotency_key: str = ""
                 stored.status = TicketStatus.OPEN
             stored.customer_wrote_at = message.created_at
             keep_time(stored)
-            stored.save()
+            stored.save_by_customer()
     except IntegrityError:
         known = TicketMessage.objects.filter(idempotency_key=key).first() if key else None
         if known is None:

@@ -193,6 +193,7 @@ LANGUAGE_CODE = _read("str", "LANGUAGE_CODE", "en", validate=validate.OneOf(["de
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = _read("str", "TIME_ZONE", "Europe/Berlin")
 USE_I18N = USE_TZ = True
+FORMAT_MODULE_PATH = "helpcenter.formats"
 
 # --- people -----------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 POOL = 60  # candidates asked of each retriever
 PASSAGES = 12  # passages that leave here
 ENOUGH_RESULTS = 3  # in the reader's language; with fewer, a search looks into the other one
+WITHIN = 1500  # passages of named articles that are all compared; of more, words choose
 SIMILAR_SHARE = 0.3  # of an article's own BM25 for its title, from which on another is called similar
 SEARCH_TAIL = 0.5  # share of the best ranking value below which a search result only adds length
 
@@ -122,6 +123,14 @@ class Look:
     order: Order  # of everything that it let through
 
 
+@dataclass(frozen=True)
+class SearchResults:
+    """What a search box finds."""
+
+    best: tuple[tuple[Article, RetrievedPassage], ...]  # first is best; each article with its best passage
+    further: frozenset[int]  # articles that hold words of the query as well and were not compared; not gated
+
+
 def retrieve(
     question: str,
     *,
@@ -180,7 +189,7 @@ def look(
             by_words.append(tuple(passage_id for passage_id, _bm25 in lexical.search(reading.terms, room)))
         proposed = {passage_id for found in (*by_meaning, *by_words) for passage_id in found}
     else:
-        proposed = set(shelf.passages_of(only_article_ids))
+        proposed = _within(shelf.passages_of(only_article_ids), readings, lexical)
     answerable = shelf.answerable(proposed)
     hidden = frozenset(excluded_article_ids)
     rows = {key: row for key, row in answerable.items() if row.article_id not in hidden}
@@ -269,27 +278,40 @@ def search_articles(
     user: Reader = None,
     limit: int = 20,
     article_languages: Sequence[str] = (),
-) -> list[tuple[Article, RetrievedPassage]]:
+    only_article_ids: Collection[int] | None = None,
+) -> SearchResults:
     """Articles for a search box, best first, each with its best passage.
 
     In the languages that were asked for, one after the other. Where none was, those in another language than the
     reader's follow only if the reader's own has next to nothing.
     """
     found: dict[int, RetrievedPassage] = {}
+    further: set[int] = set()
     others = (code for code in Language.values if code != language)
     for article_language in article_languages or (language, *others):
         if len(found) >= ENOUGH_RESULTS and not article_languages:
             break
         retrieval = retrieve(
-            query, language=language, article_language=article_language, user=user, limit=POOL
+            query,
+            language=language,
+            article_language=article_language,
+            user=user,
+            limit=POOL,
+            only_article_ids=only_article_ids,
         )
-        best = retrieval.passages[0].fused if retrieval.passages else 0.0
-        for passage in retrieval.passages:
-            if passage.fused >= SEARCH_TAIL * best:
-                found.setdefault(passage.article_id, passage)
+        tail = SEARCH_TAIL * retrieval.passages[0].fused if retrieval.passages else 0.0
+        good = [passage for passage in retrieval.passages if passage.fused >= tail]
+        for passage in good:
+            found.setdefault(passage.article_id, passage)
+        if len(good) == POOL:
+            every = retrieval.lexical.search_articles(retrieval.terms, len(retrieval.lexical))
+            further.update(article_id for article_id, _bm25 in every)
     readable = Article.objects.published().visible_to(user).defer("body")
     articles = readable.select_related("category__parent__parent").in_bulk(list(found))
-    return [(articles[key], passage) for key, passage in found.items() if key in articles][:limit]
+    readable_best = [(articles[key], passage) for key, passage in found.items() if key in articles]
+    further.update(article.pk for article, _passage in readable_best[limit:])
+    best = tuple(readable_best[:limit])
+    return SearchResults(best, frozenset(further - {article.pk for article, _passage in best}))
 
 
 def readable_words(*, language: str, user: Reader = None) -> LexicalIndex | None:
@@ -391,6 +413,20 @@ def _nearest(
     for found in answers:
         best.update(found)
     return sorted(best, key=lambda passage_id: -best[passage_id])[:limit]
+
+
+def _within(stored: Collection[int], readings: Sequence[Reading], lexical: LexicalIndex) -> set[int]:
+    """All of these passages; of very many, those that hold most of the words."""
+    own = set(stored)
+    if len(own) <= WITHIN:
+        return own
+    return {
+        passage_id
+        for reading in readings
+        for passage_id in [key for key, _bm25 in lexical.search(reading.terms, len(lexical)) if key in own][
+            :POOL
+        ]
+    }
 
 
 def site_synonyms() -> Synonyms:

@@ -25,6 +25,7 @@ from assistant.models.questions import (
     Stage,
 )
 from assistant.models.tickets import (
+    BY_CUSTOMER,
     MAX_DETAIL_LENGTH,
     UNSETTLED,
     MessageAuthor,
@@ -39,6 +40,7 @@ from assistant.models.tickets import (
 )
 
 __all__ = [
+    "BY_CUSTOMER",
     "FOR_EDITORS",
     "MAX_DETAIL_LENGTH",
     "MAX_QUESTION_LENGTH",

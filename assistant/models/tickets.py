@@ -19,6 +19,8 @@ from knowledge.models import Category, Language
 
 MAX_DETAIL_LENGTH = 5000  # characters
 
+BY_CUSTOMER = "customer"  # in the history of a ticket, as the reason of a change: nobody of staff made it
+
 # Read aloud over the phone: no 0/O, 1/I/L.
 _REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
@@ -222,6 +224,17 @@ class Ticket(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("ticket", kwargs={"token": self.token})
+
+    @property
+    def leading(self) -> "Ticket":
+        """The one that this has become part of, or itself."""
+        return self.merged_into if self.merged_into is not None else self
+
+    def save_by_customer(self) -> None:
+        """As `save`; its history says that no staff did it."""
+        self._change_reason = BY_CUSTOMER  # simple_history reads it
+        self.save()
+        del self._change_reason
 
     @property
     def takes_replies(self) -> bool:
