@@ -9,7 +9,7 @@ PORT ?= 8000
 DEMO_DIR ?= var/demo
 XDIST ?= -n auto --dist loadgroup
 
-.PHONY: demo test test-services check serve lock messages bench bench-index bench-services bench-abuse weigh chaos quality fusion ablation signals fit dictionary clean
+.PHONY: demo test test-services check serve lock messages bench bench-index bench-services bench-abuse bench-desk weigh chaos quality fusion ablation signals fit dictionary clean
 
 $(VENV)/runtime: requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -95,6 +95,13 @@ bench-abuse: $(VENV)/runtime  ## one client sends 200 requests a second: what it
 	@set -e; $(MANAGE) serve --port $(BENCH_PORT) & trap "kill $$!; wait" EXIT; \
 	  until curl -fs http://127.0.0.1:$(BENCH_PORT)/readyz >/dev/null; do sleep 1; done; \
 	  $(MANAGE) benchmark_abuse --site http://127.0.0.1:$(BENCH_PORT)
+
+bench-desk: export DATA_DIR := var/bench-desk
+bench-desk: $(VENV)/runtime  ## the support desk's pages with 50 000 tickets: time and number of queries
+	@rm -rf $$DATA_DIR
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) collectstatic --noinput --verbosity 0
+	@$(MANAGE) benchmark_desk --tickets 50000
 
 weigh: export DATA_DIR := var/weigh
 weigh: export ABUSE_PROTECTION := 0

@@ -10,6 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -19,7 +20,9 @@ from django.utils.translation import gettext as _
 
 from assistant.addresses import of_the_site
 from assistant.asking import Decision, Inquiry, decide, nobody_waits
-from assistant.matters import Phrase, find_matter
+from assistant.desk.clock import arrive, keep_time
+from assistant.desk.merging import merge_tickets
+from assistant.matters import Found, Phrase, find_matter
 from assistant.models import (
     MAX_DETAIL_LENGTH,
     Channel,
@@ -32,6 +35,7 @@ from assistant.models import (
     Priority,
     Question,
     QuestionStatus,
+    Rating,
     Stage,
     Ticket,
     TicketMessage,
@@ -55,6 +59,7 @@ from assistant.validation import (
     clean_question_text,
     clean_text,
 )
+from assistant.whatif.vectors import keep as keep_vectors
 from knowledge.language import detect_language
 from knowledge.models import Language, Reader
 
@@ -159,21 +164,20 @@ def settle_question(*, question: Question, on_stage: Callable[[Stage], None] = n
     """
     if question.status != QuestionStatus.RECEIVED:
         return question
-    if (matter := _matter_of(question.text)) is not None:
-        return _pass_on_at_once(question, matter)
+    if (found := matter_in(question.text)) is not None:
+        return pass_on_at_once(question, found.matter)
     started = time.perf_counter()
     for _attempt in range(_DECISIONS):
-        decision = decide(
-            Inquiry(
-                text=question.text,
-                language=question.language,
-                reader=question.user,
-                history=_history_before(question),
-            ),
-            on_stage=on_stage,
+        inquiry = Inquiry(
+            text=question.text,
+            language=question.language,
+            reader=question.user,
+            history=_history_before(question),
         )
+        decision = decide(inquiry, on_stage=on_stage)
         elapsed_ms = round((time.perf_counter() - started) * 1000)
-        if _store_outcome(question, decision, elapsed_ms):
+        if store_outcome(question, decision, elapsed_ms):
+            keep_vectors(question, inquiry)
             log.info("question %s %s in %d ms", question.public_id, question.status, elapsed_ms)
             return _settled(question)
         question.refresh_from_db(fields=["status"])
@@ -181,15 +185,15 @@ def settle_question(*, question: Question, on_stage: Callable[[Stage], None] = n
     return hand_over(question=question)
 
 
-def _matter_of(text: str) -> Matter | None:
+def matter_in(text: str) -> Found | None:
+    """What takes a question to a person at once, by the phrases that are in use; None: the articles decide."""
     rows = EscalationPhrase.objects.filter(is_active=True).values_list(
         "matter", "language", "text", "only_alone", "is_exception"
     )
-    found = find_matter(text, [Phrase(*row) for row in rows])
-    return found.matter if found is not None else None
+    return find_matter(text, [Phrase(*row) for row in rows])
 
 
-def _pass_on_at_once(question: Question, matter: Matter) -> Question:
+def pass_on_at_once(question: Question, matter: Matter) -> Question:
     """No answer is looked for: not even an outage of what answers keeps this from a person."""
     is_wish = matter == Matter.PERSON
     with transaction.atomic():
@@ -257,7 +261,7 @@ def open_ticket(
         with transaction.atomic():
             if question is not None:
                 claim_undecided(question)  # whoever still looks for an answer comes too late
-            ticket = Ticket.objects.create(
+            ticket = Ticket(
                 **values,
                 question=question,
                 conversation=conversation or (question.conversation if question else None),
@@ -267,6 +271,9 @@ def open_ticket(
                 idempotency_key=key or None,
                 request_hash=request_hash,
             )
+            arrive(ticket)
+            ticket.save()
+            _take_along(ticket)
             owe_confirmation(ticket)
     except IntegrityError:
         # Somebody else was first: the same key, or the same question.
@@ -288,10 +295,12 @@ def complete_ticket(
     idempotency_key: str = "",
     request_hash: str = "",
 ) -> Ticket:
-    """Adds contact to a ticket that waits for it. Where that is there already, new detail joins the thread.
+    """Adds contact to a ticket that waits for it, and to all of its conversation that wait with it. Where contact is
+    there already, new detail joins the thread.
 
     Another address than the ticket's changes nothing: a link may be passed on, the thread is its customer's.
     """
+    ticket = ticket.leading
     email = clean_email(contact_email)
     name = clean_name(contact_name)
     detail = clean_text(detail, field="detail")
@@ -308,13 +317,40 @@ def complete_ticket(
         )
         ticket.refresh_from_db()
         if claimed:
-            ticket.save()  # for its history: the conditional update above writes none
+            arrive(ticket)
+            ticket.save_by_customer()  # for its history, too: the conditional update above writes none
+            _take_along(ticket)
             owe_confirmation(ticket)
     if not claimed and idempotency_key and ticket.idempotency_key == idempotency_key:
         return _same_request(ticket, request_hash)
     if not claimed and email == ticket.contact_email and detail and detail != ticket.detail:
         add_customer_message(ticket=ticket, body=detail)
     return ticket
+
+
+def _take_along(ticket: Ticket) -> None:
+    """What else of its conversation waits for contact becomes part of it: one person, one request, one confirmation.
+
+    As urgent as the most urgent. Whoever completes one of the others in this moment keeps it: two requests then, and
+    nobody waits for the other. Part of the caller's transaction.
+    """
+    if ticket.conversation_id is None:
+        return
+    others = Ticket.objects.without_contact().filter(conversation_id=ticket.conversation_id)
+    waiting = list(others.exclude(pk=ticket.pk).select_for_update(skip_locked=True))
+    if not waiting:
+        return
+    # With its contact a merged ticket is settled like any other.
+    Ticket.objects.filter(pk__in=[one.pk for one in waiting]).update(
+        contact_email=ticket.contact_email, contact_name=ticket.contact_name, status=TicketStatus.OPEN
+    )
+    merge_tickets(kept=ticket, duplicates=waiting, by=None)
+    ticket.refresh_from_db()
+    urgent = max(one.priority for one in waiting)
+    if urgent > ticket.priority:
+        ticket.priority = urgent
+        keep_time(ticket)
+        ticket.save_by_customer()
 
 
 def leave_feedback(
@@ -339,56 +375,98 @@ def leave_feedback(
     return feedback
 
 
-def add_customer_message(*, ticket: Ticket, body: str, idempotency_key: str = "") -> TicketMessage:
-    """A reply from the status page. A ticket that waits for the customer, or was solved, is open again.
+def rate_ticket(*, ticket: Ticket, is_content: bool, comment: str = "") -> Rating:
+    """One verdict a ticket; the last one counts. Raises InvalidInput while the ticket is not settled."""
+    if ticket.status not in (TicketStatus.SOLVED, TicketStatus.CLOSED):
+        raise InvalidInput("ticket", _("This request is still being worked on."))
+    values = {"is_content": is_content, "comment": clean_text(comment, field="comment", limit=1000)}
+    rating, _is_new = Rating.objects.update_or_create(ticket=ticket, defaults=values)
+    return rating
 
-    Raises InvalidInput and IdempotencyConflict.
+
+def add_customer_message(*, ticket: Ticket, body: str, idempotency_key: str = "") -> TicketMessage:
+    """A reply from the status page. A ticket that does not wait for us is open again; spam stays what it is.
+
+    In a ticket that was merged into another it reaches that one. Raises InvalidInput and IdempotencyConflict.
     """
     cleaned = clean_text(body, field="body", limit=MAX_DETAIL_LENGTH, required=True)
     key = clean_idempotency_key(idempotency_key)
     try:
         with transaction.atomic():
+            stored = _held(ticket)
             message = TicketMessage.objects.create(
-                ticket=ticket,
+                ticket=stored,
                 author_kind=MessageAuthor.CUSTOMER,
                 body=cleaned,
-                author=ticket.customer,
+                author=stored.customer,
                 idempotency_key=key or None,
             )
-            if ticket.status in (TicketStatus.PENDING, TicketStatus.SOLVED):
-                ticket.status = TicketStatus.OPEN
-            ticket.save()
+            # Closed a moment ago, for instance: whoever wrote it saw a form and must be heard.
+            if stored.status not in (TicketStatus.OPEN, TicketStatus.AWAITING_CONTACT) and not stored.is_spam:
+                stored.status = TicketStatus.OPEN
+            stored.customer_wrote_at = message.created_at
+            keep_time(stored)
+            stored.save_by_customer()
     except IntegrityError:
-        stored = TicketMessage.objects.filter(idempotency_key=key).first() if key else None
-        if stored is None:
+        known = TicketMessage.objects.filter(idempotency_key=key).first() if key else None
+        if known is None:
             raise
-        if (stored.ticket_id, stored.body) != (ticket.pk, cleaned):
+        if known.body != cleaned or ticket.pk not in (known.ticket_id, known.came_from_id):
             raise IdempotencyConflict from None
-        return stored
+        return known
+    ticket.status = stored.status
     return message
 
 
-def add_staff_message(*, ticket: Ticket, author: Any, body: str, is_internal: bool = False) -> TicketMessage:
-    """A reply to the customer, mailed after commit, or a note among staff that is never sent."""
+def add_staff_message(
+    *,
+    ticket: Ticket,
+    author: Any,
+    body: str,
+    is_internal: bool = False,
+    held_for: timedelta = timedelta(),
+    status_before: str = "",
+) -> TicketMessage:
+    """A reply to the customer, mailed after commit, or a note among staff that is never sent.
+
+    For as long as a reply is `held_for`, its customer does not see it and `take_back` can undo it; the ticket is then
+    what it was, `status_before` where the same form has changed it already.
+    """
     cleaned = clean_text(body, field="body", limit=MAX_DETAIL_LENGTH, required=True)
-    if not is_internal and not ticket.contact_email:
-        raise InvalidInput(
-            "body", _("This customer left no e-mail address; only internal notes are possible.")
-        )
     with transaction.atomic():
+        stored = _held(ticket)
+        if not is_internal and not stored.contact_email:
+            raise InvalidInput(
+                "body", _("This customer left no e-mail address; only internal notes are possible.")
+            )
+        now = timezone.now()
         message = TicketMessage.objects.create(
-            ticket=ticket,
+            ticket=stored,
             author_kind=MessageAuthor.STAFF,
             author=author,
             body=cleaned,
             is_internal=is_internal,
+            held_until=now + held_for if held_for and not is_internal else None,
+            status_before=status_before or stored.status,
         )
         if not is_internal:
             owe_reply(message)
-            if ticket.status == TicketStatus.OPEN:
-                ticket.status = TicketStatus.PENDING
-        ticket.save()
+            if stored.status == TicketStatus.OPEN:
+                stored.status = TicketStatus.PENDING
+            stored.first_replied_at = stored.first_replied_at or now
+            stored.noticed_at = None
+            keep_time(stored)
+        stored.save()
+    ticket.status, ticket.first_replied_at = stored.status, stored.first_replied_at
     return message
+
+
+def _held(ticket: Ticket) -> Ticket:
+    """The row as it stands now, or the one that it was merged into, for nobody else to change until commit."""
+    stored = Ticket.objects.select_for_update().get(pk=ticket.pk)
+    if stored.merged_into_id is not None:
+        stored = Ticket.objects.select_for_update().get(pk=stored.merged_into_id)
+    return stored
 
 
 def history_of(earlier: Sequence[Question]) -> tuple[str, ...]:
@@ -405,7 +483,7 @@ class _Overtaken(Exception):
     """What was decided rests on a text that may not be quoted any more."""
 
 
-def _store_outcome(question: Question, decision: Decision, elapsed_ms: int) -> bool:
+def store_outcome(question: Question, decision: Decision, elapsed_ms: int) -> bool:
     """False where an article that it rests on was deleted, withdrawn or changed since: it is to be decided anew."""
     try:
         with transaction.atomic():

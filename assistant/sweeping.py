@@ -1,4 +1,4 @@
-"""The sweep of mails, interrupted questions and full budgets inside the web process of `serve`.
+"""The sweep inside the web process of `serve`: mails, dates, rules, interrupted questions, lost replays, full budgets.
 
 With a broker, beat rings instead.
 
@@ -13,7 +13,10 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 
 from assistant import outbox
 from assistant.abuse.budgets import forget_full_budgets
+from assistant.desk.sweep import keep_the_rules
 from assistant.interrupted import settle_interrupted
+from assistant.whatif.running import resume_lost
+from knowledge.dates import keep_dates
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +58,11 @@ class Sweeper(threading.Thread):
 
     def _sweep(self) -> None:
         outbox.send_due()
+        keep_dates()
         now = time.monotonic()
         if now >= self._settle_due:
             self._settle_due = now + _SETTLE_SECONDS
             settle_interrupted()
+            keep_the_rules()
+            resume_lost()
             forget_full_budgets()

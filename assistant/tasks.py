@@ -7,6 +7,7 @@ from django.db import InterfaceError, OperationalError
 
 from assistant import outbox
 from assistant.abuse.budgets import forget_full_budgets
+from assistant.desk.sweep import keep_the_rules
 from assistant.interrupted import settle_interrupted
 from knowledge.turns import Turn, our_turn
 
@@ -32,6 +33,14 @@ def settle_interrupted_task() -> None:
         log.warning("Interrupted questions are left to the next sweep: %s", error)
 
 
+@shared_task(name="assistant.keep_desk_rules", soft_time_limit=150, time_limit=180)  # type: ignore[untyped-decorator]
+def keep_desk_rules_task() -> None:
+    try:
+        keep_the_rules()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("The desk's rules are left to the next sweep: %s", error)
+
+
 @shared_task(name="assistant.forget_full_budgets", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]
 def forget_full_budgets_task() -> None:
     try:
@@ -46,3 +55,21 @@ def calibrate_task(calibration_id: int) -> None:
     from assistant.calibration.running import run
 
     run(calibration_id)
+
+
+@shared_task(name="assistant.replay", soft_time_limit=1140, time_limit=1200)  # type: ignore[untyped-decorator]
+def replay_task(replay_id: int) -> None:
+    """An editor waits for it in the admin. Safe to repeat: one that has ended, or is in hand, is left alone."""
+    from assistant.whatif.running import run
+
+    run(replay_id)
+
+
+@shared_task(name="assistant.resume_replays", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]
+def resume_replays_task() -> None:
+    from assistant.whatif.running import resume_lost
+
+    try:
+        resume_lost()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("Lost replays are left to the next sweep: %s", error)

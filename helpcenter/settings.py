@@ -193,6 +193,7 @@ LANGUAGE_CODE = _read("str", "LANGUAGE_CODE", "en", validate=validate.OneOf(["de
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = _read("str", "TIME_ZONE", "Europe/Berlin")
 USE_I18N = USE_TZ = True
+FORMAT_MODULE_PATH = "helpcenter.formats"
 
 # --- people -----------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
@@ -268,13 +269,16 @@ CELERY_BEAT_SCHEDULE = {  # seconds; a wake-up that nobody took by then is not w
     "build-index": {"task": "knowledge.build_index", "schedule": 5.0, "options": {"expires": 5.0}},
     "compare-index": {"task": "knowledge.compare_index", "schedule": 5.0, "options": {"expires": 5.0}},
     "repair-index": {"task": "knowledge.repair_index", "schedule": 60.0, "options": {"expires": 60.0}},
+    "keep-dates": {"task": "knowledge.keep_dates", "schedule": 5.0, "options": {"expires": 5.0}},
     "send-mail": {"task": "assistant.send_due_mail", "schedule": 30.0, "options": {"expires": 30.0}},
     "forget-budgets": {
         "task": "assistant.forget_full_budgets",
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },
+    "desk": {"task": "assistant.keep_desk_rules", "schedule": 30.0, "options": {"expires": 30.0}},
     "settle": {"task": "assistant.settle_interrupted", "schedule": 30.0, "options": {"expires": 30.0}},
+    "resume-replays": {"task": "assistant.resume_replays", "schedule": 30.0, "options": {"expires": 30.0}},
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
 

@@ -1,38 +1,75 @@
-"""What editors do with an article's status, as functions.
+"""What is done to an article from elsewhere than its form, as functions: by the house itself, or from a list.
 
 Each reads the row anew and saves the whole of it, so that history gets its entry and the index its bell; a
-form or a list that is minutes old writes nothing back. Who may do it is for permissions to say.
+form or a list that is minutes old writes nothing back. What people may do step by step is `knowledge.workflow`'s.
 """
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from knowledge import bell, outbox
-from knowledge.models import Article, Status
+from knowledge.models import Article, Deed, PendingChange, Status, WorkflowEntry
+from knowledge.workflow import Step, StepRefused, next_review, take_step
 
 
 def publish_article(*, article: Article) -> bool:
-    """Readers see it at commit. False where it was published already."""
-    return _set_status(article, Status.PUBLISHED)
+    """Readers see it at commit. False where there was nothing to publish."""
+    return _taken(Step.PUBLISH, article)
 
 
 def archive_article(*, article: Article) -> bool:
     """Nobody reads it or is answered from it from commit on. False where it was archived already."""
-    return _set_status(article, Status.ARCHIVED)
+    return _taken(Step.ARCHIVE, article)
 
 
 def make_draft(*, article: Article) -> bool:
     """Back to the editors, out of everybody's sight. False where it was a draft already."""
-    return _set_status(article, Status.DRAFT)
+    return _taken(Step.REOPEN, article) or _taken(Step.TAKE_BACK, article)
+
+
+def merge_articles(*, kept: Article, other: Article, title: str, body: str, by: User | None = None) -> None:
+    """`kept` gets the text of both as an editor has put it together, and `other` is archived, at once.
+
+    Where either was published, `kept` is from now on. Raises StepRefused where a change of either is in preparation.
+    """
+    with transaction.atomic():
+        rows = {
+            article.pk: article
+            for article in Article.objects.select_for_update()
+            .filter(pk__in=[kept.pk, other.pk])
+            .order_by("pk")
+        }
+        stays, goes = rows[kept.pk], rows[other.pk]
+        if (
+            waiting := PendingChange.objects.filter(article__in=rows).select_related("article").first()
+        ) is not None:
+            raise StepRefused(
+                _("A change of “%(title)s” is in preparation. Publish or discard it first.")
+                % {"title": waiting.article.title}
+            )
+        was_online = stays.is_online()
+        stays.title, stays.body = title, body
+        if by is not None:
+            stays._history_user = by  # type: ignore[attr-defined]
+        if Status.PUBLISHED in (stays.status, goes.status):
+            stays.status = Status.PUBLISHED
+            deed = Deed.CHANGED if was_online else Deed.PUBLISHED
+            WorkflowEntry.objects.create(article=stays, deed=deed, by=by)
+        stays.save()
+        if goes.status != Status.ARCHIVED:
+            take_step(Step.ARCHIVE, article=goes, by=by)
+    kept.refresh_from_db()
+    other.refresh_from_db()
 
 
 def mark_reviewed(*, article: Article, by: User) -> bool:
     """Somebody has read it today and found it right. No edit: neither its date nor its index changes."""
     today = timezone.localdate()
     marked = Article.objects.filter(pk=article.pk).exclude(reviewed_at=today, reviewed_by=by)
-    return marked.update(reviewed_at=today, reviewed_by=by) == 1
+    return marked.update(reviewed_at=today, reviewed_by=by, review_by=next_review(today)) == 1
 
 
 def index_again(*, articles: QuerySet[Article]) -> int:
@@ -45,12 +82,10 @@ def index_again(*, articles: QuerySet[Article]) -> int:
     return tried
 
 
-def _set_status(article: Article, status: Status) -> bool:
-    with transaction.atomic():
-        stored = Article.objects.select_for_update().get(pk=article.pk)
-        if stored.status == status:
-            return False
-        stored.status = status
-        stored.save()
+def _taken(step: Step, article: Article) -> bool:
+    try:
+        take_step(step, article=article, by=None)
+    except StepRefused:
+        return False
     article.refresh_from_db()
     return True

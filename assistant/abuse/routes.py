@@ -28,6 +28,7 @@ POSTS = {
     "ticket_reply": Scope.TICKETS,
     "ticket_close": Scope.TICKETS,
     "ticket_reopen": Scope.TICKETS,
+    "ticket_rate": Scope.FEEDBACK,
     "api-tickets": Scope.TICKETS,
     "api-ticket-messages": Scope.TICKETS,
     "api-ticket-close": Scope.TICKETS,
@@ -43,7 +44,7 @@ SEARCHES = {  # by GET; each costs a look into the index
 AT_ONCE = frozenset({Scope.QUESTIONS, Scope.SEARCH})  # what may keep a thread busy
 
 # Forms that people fill in: looked at for signs of a program (`forms`).
-GUARDED_FORMS = frozenset({"new_ticket", "contact", "ticket_reply", "feedback"})
+GUARDED_FORMS = frozenset({"new_ticket", "contact", "ticket_reply", "feedback", "article_vote"})
 
 # "finish" decides a question that was counted when it was asked.
 FREE_POSTS = frozenset({"set_language", "logout", "finish"})

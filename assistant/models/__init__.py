@@ -1,0 +1,90 @@
+"""The assistant's rows, one module an idea; everybody else imports from here.
+
+What staff and measurements say about answers is a second package's worth: `assistant.measured`. Django looks for
+models here, so it is imported as well.
+"""
+
+from assistant.models.budgets import SpentBudget
+from assistant.models.desk import PLACE, Assignment, CannedReply, DeskRules, Holiday, Presence, RotaMember
+from assistant.models.escalation_phrases import EscalationPhrase, Matter
+from assistant.models.lessons import FOR_EDITORS, Lesson, LessonKind, Rating
+from assistant.models.mails import Mail, MailKind, MailQuerySet
+from assistant.models.problems import KnownProblem
+from assistant.models.questions import (
+    MAX_QUESTION_LENGTH,
+    Answer,
+    Channel,
+    Citation,
+    ConfidenceLevel,
+    ConsideredPassage,
+    Conversation,
+    Feedback,
+    FeedbackReason,
+    Question,
+    QuestionStatus,
+    Stage,
+)
+from assistant.models.tickets import (
+    BY_CUSTOMER,
+    MAX_DETAIL_LENGTH,
+    UNSETTLED,
+    MessageAuthor,
+    Priority,
+    Ticket,
+    TicketMessage,
+    TicketQuerySet,
+    TicketReason,
+    TicketStatus,
+    new_reference,
+    new_token,
+)
+
+__all__ = [
+    "BY_CUSTOMER",
+    "FOR_EDITORS",
+    "MAX_DETAIL_LENGTH",
+    "MAX_QUESTION_LENGTH",
+    "PLACE",
+    "UNSETTLED",
+    "Answer",
+    "Assignment",
+    "CannedReply",
+    "Channel",
+    "Citation",
+    "ConfidenceLevel",
+    "ConsideredPassage",
+    "Conversation",
+    "DeskRules",
+    "EscalationPhrase",
+    "Feedback",
+    "FeedbackReason",
+    "Holiday",
+    "KnownProblem",
+    "Lesson",
+    "LessonKind",
+    "Mail",
+    "MailKind",
+    "MailQuerySet",
+    "Matter",
+    "MessageAuthor",
+    "Presence",
+    "Priority",
+    "Question",
+    "QuestionStatus",
+    "Rating",
+    "RotaMember",
+    "SpentBudget",
+    "Stage",
+    "Ticket",
+    "TicketMessage",
+    "TicketQuerySet",
+    "TicketReason",
+    "TicketStatus",
+    "measured",
+    "new_reference",
+    "new_token",
+    "replays",
+]
+
+# After the rows that their own point to.
+from assistant import measured, replays
