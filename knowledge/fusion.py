@@ -10,8 +10,8 @@ them with their provenance.
 
 Method: a linear mix over the union of both retrievers' candidates, every candidate with all signals, in the manner of
 Bruch, Gai & Ingber 2023 ("An Analysis of Fusion Functions for Hybrid Retrieval"), who find it ahead of reciprocal-rank
-fusion (Cormack, Clarke & Büttcher 2009). Cosines stay on their own scale. BM25 is put in relation to how far both signals
-spread over the pool, to what the question's words could give at most, or between, as the fit finds it.
+fusion (Cormack, Clarke & Büttcher 2009). Cosines stay on their own scale. BM25 is put in relation to how far both
+signals spread over the pool, to what the question's words could give at most, or between, as the fit finds it.
 docs/quality-research.md has what each part is worth.
 """
 
