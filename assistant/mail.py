@@ -6,6 +6,8 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from assistant.addresses import of_the_site
+from assistant.mailroom.addresses import loop_value, mail_domain, reply_address
+from assistant.mailroom.robots import LOOP_MARK
 from assistant.models import Mail
 from assistant.queue_figures import reply_time
 from knowledge import site
@@ -15,7 +17,7 @@ from knowledge import site
 def compose(mail: Mail) -> EmailMessage:
     ticket, message = mail.ticket, mail.message
     template = "ticket_confirmation" if message is None else "staff_reply"
-    domain = settings.SITE_URL.split("://")[-1].split("/")[0].split(":")[0]
+    domain, reply_to = mail_domain(), reply_address(ticket)
     with site.as_customers_read() as here, translation.override(ticket.language):
         values = {
             "ticket": ticket,
@@ -30,9 +32,11 @@ def compose(mail: Mail) -> EmailMessage:
         subject=subject,
         body=body,
         to=[ticket.contact_email],
+        reply_to=[reply_to] if reply_to is not None else None,
         headers={
             "Message-ID": f"<{mail.stable_id}@{domain}>",
             "References": f"<ticket-{ticket.pk}@{domain}>",
             "Auto-Submitted": "auto-generated" if message is None else "no",
+            LOOP_MARK: loop_value(),
         },
     )

@@ -159,7 +159,7 @@ def settle_question(*, question: Question, on_stage: Callable[[Stage], None] = n
     """
     if question.status != QuestionStatus.RECEIVED:
         return question
-    if (matter := _matter_of(question.text)) is not None:
+    if (matter := matter_of(question.text)) is not None:
         return _pass_on_at_once(question, matter)
     started = time.perf_counter()
     for _attempt in range(_DECISIONS):
@@ -181,7 +181,8 @@ def settle_question(*, question: Question, on_stage: Callable[[Stage], None] = n
     return hand_over(question=question)
 
 
-def _matter_of(text: str) -> Matter | None:
+def matter_of(text: str) -> Matter | None:
+    """What in the text takes it to a person at once, if anything does."""
     rows = EscalationPhrase.objects.filter(is_active=True).values_list(
         "matter", "language", "text", "only_alone", "is_exception"
     )
@@ -223,9 +224,13 @@ def open_ticket(
     conversation: Conversation | None = None,
     question: Question | None = None,
     reason: TicketReason = TicketReason.CUSTOMER_REQUEST,
+    matter: Matter | None = None,
     idempotency_key: str = "",
+    confirms: bool = True,
 ) -> Ticket:
     """A ticket because a person was asked for. With `question`, the question's own ticket is completed.
+
+    A sensitive `matter` decides reason and priority. Without `confirms` nobody is told that it has arrived.
 
     Raises InvalidInput and IdempotencyConflict.
     """
@@ -238,6 +243,9 @@ def open_ticket(
         "language": language,
         "reason": reason,
     }
+    if matter is not None:
+        values |= {"matter": matter, "priority": _PRIORITIES.get(matter, Priority.HIGH)}
+        values["reason"] = reason if matter == Matter.PERSON else TicketReason.SENSITIVE
     key = clean_idempotency_key(idempotency_key)
     request_hash = _hash(
         values | {"question": str(question.public_id) if question else "", "user": getattr(user, "pk", None)}
@@ -267,7 +275,8 @@ def open_ticket(
                 idempotency_key=key or None,
                 request_hash=request_hash,
             )
-            owe_confirmation(ticket)
+            if confirms:
+                owe_confirmation(ticket)
     except IntegrityError:
         # Somebody else was first: the same key, or the same question.
         stored = Ticket.objects.filter(idempotency_key=key).first() if key else None
@@ -340,7 +349,7 @@ def leave_feedback(
 
 
 def add_customer_message(*, ticket: Ticket, body: str, idempotency_key: str = "") -> TicketMessage:
-    """A reply from the status page. A ticket that waits for the customer, or was solved, is open again.
+    """A reply from the status page or by e-mail. A ticket that does not wait for us is open again.
 
     Raises InvalidInput and IdempotencyConflict.
     """
@@ -355,7 +364,7 @@ def add_customer_message(*, ticket: Ticket, body: str, idempotency_key: str = ""
                 author=ticket.customer,
                 idempotency_key=key or None,
             )
-            if ticket.status in (TicketStatus.PENDING, TicketStatus.SOLVED):
+            if ticket.status in (TicketStatus.PENDING, TicketStatus.SOLVED, TicketStatus.CLOSED):
                 ticket.status = TicketStatus.OPEN
             ticket.save()
     except IntegrityError:

@@ -8,6 +8,8 @@ from django.db import InterfaceError, OperationalError
 from assistant import outbox
 from assistant.abuse.budgets import forget_full_budgets
 from assistant.interrupted import settle_interrupted
+from assistant.mailroom import inbox
+from assistant.mailroom.visiting import visit_quietly
 from knowledge.turns import Turn, our_turn
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,22 @@ def settle_interrupted_task() -> None:
                 settle_interrupted()
     except (OperationalError, InterfaceError) as error:
         log.warning("Interrupted questions are left to the next sweep: %s", error)
+
+
+@shared_task(name="assistant.process_due_mail", soft_time_limit=210, time_limit=240)  # type: ignore[untyped-decorator]
+def process_due_mail_task() -> None:
+    try:
+        inbox.process_due()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("Mails that came in are left to the next sweep: %s", error)
+
+
+@shared_task(name="assistant.fetch_mail", soft_time_limit=210, time_limit=240)  # type: ignore[untyped-decorator]
+def fetch_mail_task() -> None:
+    try:
+        visit_quietly()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("The mailbox is left to the next visit: %s", error)
 
 
 @shared_task(name="assistant.forget_full_budgets", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]

@@ -219,7 +219,7 @@ class TicketAdmin(HistoryAdmin):
         tickets: QuerySet[Ticket] = super().get_queryset(request)
         if is_changelist(request):
             return tickets.defer("detail")
-        messages_with_mail = TicketMessage.objects.select_related("author", "mail")
+        messages_with_mail = TicketMessage.objects.select_related("author", "mail", "inbound_mail")
         return tickets.select_related(
             "question__answer", "question__ticket", "customer", "assignee"
         ).prefetch_related(Prefetch("messages", messages_with_mail))
@@ -266,6 +266,7 @@ class TicketAdmin(HistoryAdmin):
         if ticket is not None:
             context["story"] = story_of(ticket.question) if ticket.question is not None else None
             context["confirmation"] = ticket.mails.filter(message=None).first()
+            context["opening_mail"] = ticket.inbound_mails.filter(message=None).first()
             context["troubled_mails"] = list(ticket.mails.troubled())
             context["title"] = _("Ticket %(reference)s") % {"reference": ticket.reference}
             context["subtitle"] = None

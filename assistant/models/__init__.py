@@ -59,9 +59,11 @@ __all__ = [
     "TicketMessage",
     "TicketReason",
     "TicketStatus",
+    "mailroom",
     "measured",
     "new_reference",
     "new_token",
 ]
 
 from assistant import measured  # after the rows that its own point to
+from assistant.mailroom import models as mailroom
