@@ -7,6 +7,8 @@ from django.db import InterfaceError, OperationalError
 
 from assistant import outbox
 from assistant.abuse.budgets import forget_full_budgets
+from assistant.desk.sweep import keep_the_rules
+from assistant.hooks import deliveries
 from assistant.interrupted import settle_interrupted
 from assistant.mailroom import inbox
 from assistant.mailroom.visiting import visit_quietly
@@ -34,12 +36,28 @@ def settle_interrupted_task() -> None:
         log.warning("Interrupted questions are left to the next sweep: %s", error)
 
 
+@shared_task(name="assistant.keep_desk_rules", soft_time_limit=150, time_limit=180)  # type: ignore[untyped-decorator]
+def keep_desk_rules_task() -> None:
+    try:
+        keep_the_rules()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("The desk's rules are left to the next sweep: %s", error)
+
+
 @shared_task(name="assistant.process_due_mail", soft_time_limit=210, time_limit=240)  # type: ignore[untyped-decorator]
 def process_due_mail_task() -> None:
     try:
         inbox.process_due()
     except (OperationalError, InterfaceError) as error:
         log.warning("Mails that came in are left to the next sweep: %s", error)
+
+
+@shared_task(name="assistant.deliver_due_webhooks", soft_time_limit=150, time_limit=180)  # type: ignore[untyped-decorator]
+def deliver_due_webhooks_task() -> None:
+    try:
+        deliveries.send_due()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("Webhooks are left to the next sweep: %s", error)
 
 
 @shared_task(name="assistant.fetch_mail", soft_time_limit=210, time_limit=240)  # type: ignore[untyped-decorator]

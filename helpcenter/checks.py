@@ -69,6 +69,13 @@ def switches_are_known(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
             current_recipe()
         except EmbedderUnavailable as error:
             found.append(Error(str(error), id="helpcenter.E003"))
+    if settings.RERANKER_MODEL:
+        from knowledge.embeddings.cross_encoder import RerankerUnavailable, check_reranker
+
+        try:
+            check_reranker(settings.RERANKER_MODEL)
+        except RerankerUnavailable as error:
+            found.append(Error(str(error), id="helpcenter.E006"))
     if settings.ANSWER_WRITER != "extractive" or settings.CONFIDENCE_FILE:
         from assistant.confidence import load_model
         from assistant.writers import check_name
@@ -90,7 +97,7 @@ def mail_comes_in_safely(app_configs: Sequence[AppConfig] | None, **kwargs: Any)
         try:
             configured()
         except ValueError as error:
-            found.append(Error(f"IMAP_URL: {error}.", id="helpcenter.E006"))
+            found.append(Error(f"IMAP_URL: {error}.", id="helpcenter.E008"))
     for secret in settings.MAIL_WEBHOOK_SECRETS:
         from assistant.hooks.signatures import key_of
 
@@ -101,7 +108,7 @@ def mail_comes_in_safely(app_configs: Sequence[AppConfig] | None, **kwargs: Any)
                 Error(
                     f"MAIL_WEBHOOK_SECRET: {error}.",
                     hint='echo "whsec_$(openssl rand -base64 32)" makes one.',
-                    id="helpcenter.E007",
+                    id="helpcenter.E009",
                 )
             )
     if (settings.IMAP_URL or settings.MAIL_WEBHOOK_SECRETS) and not settings.MAIL_ADDRESS:

@@ -179,6 +179,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _meets_a_service(item: pytest.Item) -> bool:
+    if item.get_closest_marker("browser") and not item.get_closest_marker("services"):
+        # What a page does in a browser is the same on any database; `.ci/run` has installed one before `make test`.
+        return not CHROMIUM.exists()
     names = set(getattr(item, "fixturenames", ()))
     marks = {"django_db", "services"} & {mark.name for mark in item.iter_markers()}
     return bool(marks or names & _DATABASE_FIXTURES)

@@ -126,7 +126,7 @@ def test_the_command_takes_and_files(server):
 def test_an_address_that_cannot_be_right_stops_start_up(settings, url, found):
     settings.IMAP_URL, settings.IMAP_PASSWORD, settings.MAIL_ADDRESS = url, "", "help@example.org"
     errors = mail_comes_in_safely(None)
-    assert [error.id for error in errors] == ["helpcenter.E006"] and found in errors[0].msg
+    assert [error.id for error in errors] == ["helpcenter.E008"] and found in errors[0].msg
     assert "p@" not in errors[0].msg
 
 

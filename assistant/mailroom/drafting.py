@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from assistant.asking import Decision, Inquiry, decide
 from assistant.mailroom.folding import Kind
 from assistant.mailroom.models import InboundMail, Step
+from assistant.mailroom.notes import add_note
 from assistant.models import MAX_DETAIL_LENGTH, MAX_QUESTION_LENGTH, TicketReason
-from assistant.services import add_staff_message
 from knowledge.plaintext import plain_text
 
 _CLOSEST = 3  # articles named where there is no draft
@@ -48,7 +48,7 @@ def draft_for(mail: InboundMail) -> None:
         claimed = InboundMail.objects.filter(pk=mail.pk, step=Step.FILED)
         if claimed.update(step=Step.DONE, due_at=None, error="") and decision is not None:
             body = "\n\n".join(_note(decision))
-            add_staff_message(ticket=ticket, author=None, body=body[:MAX_DETAIL_LENGTH], is_internal=True)
+            add_note(ticket, body[:MAX_DETAIL_LENGTH])
 
 
 def question_of(subject: str, text: str) -> str:

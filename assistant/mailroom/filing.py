@@ -17,11 +17,12 @@ from assistant.mailroom.files import refusal_of
 from assistant.mailroom.folding import Folded, Kind, fold
 from assistant.mailroom.matching import Match, Standing, is_forged, match_of, ticket_mentioned
 from assistant.mailroom.models import InboundMail, Outcome, Step
+from assistant.mailroom.notes import add_note
 from assistant.mailroom.reading import Read, read_mail
 from assistant.mailroom.remarks import Remark
 from assistant.mailroom.robots import Robot, robot_of, takes_no_replies
 from assistant.models import MAX_DETAIL_LENGTH, Ticket, TicketMessage, TicketReason
-from assistant.services import add_customer_message, add_staff_message, matter_of, open_ticket
+from assistant.services import add_customer_message, matter_of, open_ticket
 from assistant.validation import InvalidInput, clean_email
 from knowledge.language import detect_language
 
@@ -232,4 +233,4 @@ def _first_line(text: str) -> str:
 
 def _note(ticket: Ticket, head: str, words: str) -> TicketMessage:
     body = f"{head}\n\n{words.strip()}".strip()
-    return add_staff_message(ticket=ticket, author=None, body=_shortened(body, set()), is_internal=True)
+    return add_note(ticket, _shortened(body, set()))

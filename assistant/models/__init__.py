@@ -5,7 +5,11 @@ models here, so it is imported as well.
 """
 
 from assistant.models.budgets import SpentBudget
-from assistant.models.mails import Mail, MailQuerySet
+from assistant.models.desk import PLACE, Assignment, CannedReply, DeskRules, Holiday, Presence, RotaMember
+from assistant.models.escalation_phrases import EscalationPhrase, Matter
+from assistant.models.lessons import FOR_EDITORS, Lesson, LessonKind, Rating
+from assistant.models.mails import Mail, MailKind, MailQuerySet
+from assistant.models.problems import KnownProblem
 from assistant.models.questions import (
     MAX_QUESTION_LENGTH,
     Answer,
@@ -22,12 +26,12 @@ from assistant.models.questions import (
 )
 from assistant.models.tickets import (
     MAX_DETAIL_LENGTH,
-    EscalationPhrase,
-    Matter,
+    UNSETTLED,
     MessageAuthor,
     Priority,
     Ticket,
     TicketMessage,
+    TicketQuerySet,
     TicketReason,
     TicketStatus,
     new_reference,
@@ -35,30 +39,46 @@ from assistant.models.tickets import (
 )
 
 __all__ = [
+    "FOR_EDITORS",
     "MAX_DETAIL_LENGTH",
     "MAX_QUESTION_LENGTH",
+    "PLACE",
+    "UNSETTLED",
     "Answer",
+    "Assignment",
+    "CannedReply",
     "Channel",
     "Citation",
     "ConfidenceLevel",
     "ConsideredPassage",
     "Conversation",
+    "DeskRules",
     "EscalationPhrase",
     "Feedback",
     "FeedbackReason",
+    "Holiday",
+    "KnownProblem",
+    "Lesson",
+    "LessonKind",
     "Mail",
+    "MailKind",
     "MailQuerySet",
     "Matter",
     "MessageAuthor",
+    "Presence",
     "Priority",
     "Question",
     "QuestionStatus",
+    "Rating",
+    "RotaMember",
     "SpentBudget",
     "Stage",
     "Ticket",
     "TicketMessage",
+    "TicketQuerySet",
     "TicketReason",
     "TicketStatus",
+    "hooks",
     "mailroom",
     "measured",
     "new_reference",
@@ -66,4 +86,5 @@ __all__ = [
 ]
 
 from assistant import measured  # after the rows that its own point to
+from assistant.hooks import models as hooks
 from assistant.mailroom import models as mailroom
