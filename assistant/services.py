@@ -227,9 +227,13 @@ def open_ticket(
     conversation: Conversation | None = None,
     question: Question | None = None,
     reason: TicketReason = TicketReason.CUSTOMER_REQUEST,
+    matter: Matter | None = None,
     idempotency_key: str = "",
+    confirms: bool = True,
 ) -> Ticket:
     """A ticket because a person was asked for. With `question`, the question's own ticket is completed.
+
+    A sensitive `matter` decides reason and priority. Without `confirms` nobody is told that it has arrived.
 
     Raises InvalidInput and IdempotencyConflict.
     """
@@ -242,6 +246,9 @@ def open_ticket(
         "language": language,
         "reason": reason,
     }
+    if matter is not None:
+        values |= {"matter": matter, "priority": _PRIORITIES.get(matter, Priority.HIGH)}
+        values["reason"] = reason if matter == Matter.PERSON else TicketReason.SENSITIVE
     key = clean_idempotency_key(idempotency_key)
     request_hash = _hash(
         values | {"question": str(question.public_id) if question else "", "user": getattr(user, "pk", None)}
@@ -274,7 +281,8 @@ def open_ticket(
             arrive(ticket)
             ticket.save()
             _take_along(ticket)
-            owe_confirmation(ticket)
+            if confirms:
+                owe_confirmation(ticket)
     except IntegrityError:
         # Somebody else was first: the same key, or the same question.
         stored = Ticket.objects.filter(idempotency_key=key).first() if key else None
@@ -385,7 +393,7 @@ def rate_ticket(*, ticket: Ticket, is_content: bool, comment: str = "") -> Ratin
 
 
 def add_customer_message(*, ticket: Ticket, body: str, idempotency_key: str = "") -> TicketMessage:
-    """A reply from the status page. A ticket that does not wait for us is open again; spam stays what it is.
+    """A reply by page or e-mail. A ticket that does not wait for us is open again; spam stays what it is.
 
     In a ticket that was merged into another it reaches that one. Raises InvalidInput and IdempotencyConflict.
     """

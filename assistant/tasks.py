@@ -8,7 +8,10 @@ from django.db import InterfaceError, OperationalError
 from assistant import outbox
 from assistant.abuse.budgets import forget_full_budgets
 from assistant.desk.sweep import keep_the_rules
+from assistant.hooks import deliveries
 from assistant.interrupted import settle_interrupted
+from assistant.mailroom import inbox
+from assistant.mailroom.visiting import visit_quietly
 from knowledge.turns import Turn, our_turn
 
 log = logging.getLogger(__name__)
@@ -39,6 +42,30 @@ def keep_desk_rules_task() -> None:
         keep_the_rules()
     except (OperationalError, InterfaceError) as error:
         log.warning("The desk's rules are left to the next sweep: %s", error)
+
+
+@shared_task(name="assistant.process_due_mail", soft_time_limit=210, time_limit=240)  # type: ignore[untyped-decorator]
+def process_due_mail_task() -> None:
+    try:
+        inbox.process_due()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("Mails that came in are left to the next sweep: %s", error)
+
+
+@shared_task(name="assistant.deliver_due_webhooks", soft_time_limit=150, time_limit=180)  # type: ignore[untyped-decorator]
+def deliver_due_webhooks_task() -> None:
+    try:
+        deliveries.send_due()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("Webhooks are left to the next sweep: %s", error)
+
+
+@shared_task(name="assistant.fetch_mail", soft_time_limit=210, time_limit=240)  # type: ignore[untyped-decorator]
+def fetch_mail_task() -> None:
+    try:
+        visit_quietly()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("The mailbox is left to the next visit: %s", error)
 
 
 @shared_task(name="assistant.forget_full_budgets", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]

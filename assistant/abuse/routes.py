@@ -47,7 +47,8 @@ AT_ONCE = frozenset({Scope.QUESTIONS, Scope.SEARCH})  # what may keep a thread b
 GUARDED_FORMS = frozenset({"new_ticket", "contact", "ticket_reply", "feedback", "article_vote"})
 
 # "finish" decides a question that was counted when it was asked.
-FREE_POSTS = frozenset({"set_language", "logout", "finish"})
+# "receive-mail" takes nothing that is not signed with the site's secret.
+FREE_POSTS = frozenset({"set_language", "logout", "finish", "receive-mail"})
 
 
 def scope_of(request: HttpRequest) -> Scope | None:

@@ -2,6 +2,8 @@
 
 from assistant.admin.desk_rules import DeskRulesAdmin, HolidayAdmin, KnownProblemAdmin, RotaMemberAdmin
 from assistant.admin.evaluations import EvaluatedQuestionAdmin
+from assistant.admin.hooks import WebhookDeliveryAdmin, WebhookEndpointAdmin
+from assistant.admin.inbound import InboundMailAdmin, MailboxAdmin
 from assistant.admin.lessons import CannedReplyAdmin, LessonAdmin, RatingAdmin
 from assistant.admin.phrases import EscalationPhraseAdmin
 from assistant.admin.questions import FeedbackAdmin, QuestionAdmin
@@ -14,10 +16,14 @@ __all__ = [
     "EvaluatedQuestionAdmin",
     "FeedbackAdmin",
     "HolidayAdmin",
+    "InboundMailAdmin",
     "KnownProblemAdmin",
     "LessonAdmin",
+    "MailboxAdmin",
     "QuestionAdmin",
     "RatingAdmin",
     "RotaMemberAdmin",
     "TicketAdmin",
+    "WebhookDeliveryAdmin",
+    "WebhookEndpointAdmin",
 ]

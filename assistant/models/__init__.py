@@ -80,6 +80,8 @@ __all__ = [
     "TicketQuerySet",
     "TicketReason",
     "TicketStatus",
+    "hooks",
+    "mailroom",
     "measured",
     "new_reference",
     "new_token",
@@ -88,3 +90,5 @@ __all__ = [
 
 # After the rows that their own point to.
 from assistant import measured, replays
+from assistant.hooks import models as hooks
+from assistant.mailroom import models as mailroom

@@ -163,6 +163,7 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
                 "story": story_of(ticket.question) if ticket.question is not None else None,
                 "confirmation": ticket.mails.filter(kind=MailKind.CONFIRMATION).first(),
                 "troubled_mails": list(ticket.mails.troubled()),
+                "opening_mail": ticket.inbound_mails.filter(message=None).first(),
                 "thread": thread_of(ticket, request.user, unseen=getattr(ticket, "unseen", ())),
                 "merged": list(ticket.merged.all()),
                 "others": [live.others_in_words(one) for one in others],
