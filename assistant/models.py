@@ -503,5 +503,7 @@ class SpentBudget(models.Model):
         return self.key
 
 
-# Models too, in a module of their own because they are a second idea. Django looks for all of them here.
+# Models too, in modules of their own because they are other ideas. Django looks for all of them here.
 from assistant import measured as measured  # noqa: E402
+from assistant import question_vectors as question_vectors  # noqa: E402
+from assistant import wanted as wanted  # noqa: E402

@@ -1,4 +1,4 @@
-"""The sweep of mails, interrupted questions and full budgets inside the web process of `serve`.
+"""The sweep of mails, interrupted questions, full budgets and gaps inside the web process of `serve`.
 
 With a broker, beat rings instead.
 
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 _LOOK_SECONDS = 2.0  # between two looks for mails; one look is one query that reads an index of the table
 _LONGEST_PAUSE_SECONDS = 30.0  # after failures
 _SETTLE_SECONDS = 15.0
+_GAPS_SECONDS = 60.0  # only asks whether they are due; what is due has a thread of its own
 
 
 class Sweeper(threading.Thread):
@@ -29,6 +30,9 @@ class Sweeper(threading.Thread):
         self._bell = threading.Event()
         self._failures = 0
         self._settle_due = 0.0
+        self._gaps_due = (
+            time.monotonic() + _GAPS_SECONDS
+        )  # a process that has just begun has its model to load
 
     def stop(self, timeout_seconds: float) -> None:
         self._stopped.set()
@@ -60,3 +64,8 @@ class Sweeper(threading.Thread):
             self._settle_due = now + _SETTLE_SECONDS
             settle_interrupted()
             forget_full_budgets()
+        if now >= self._gaps_due:
+            from assistant.gaps.refreshing import start_if_due
+
+            self._gaps_due = now + _GAPS_SECONDS
+            start_if_due()

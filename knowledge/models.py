@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from knowledge import site, votes  # noqa: F401 - their tables belong to this application
+from knowledge import saved_views, site, viewing, votes  # noqa: F401 - their tables belong to this application
 from knowledge.synonyms import is_usable, split_group
 
 _TEXT_DIGITS = 32  # of a content fingerprint, for title, text and language; the rest is for visibility
@@ -240,6 +240,9 @@ class Article(models.Model):
         related_name="+",
     )
 
+    # Put together from what staff wrote to customers; nobody publishes it unread.
+    to_go_over = models.BooleanField(_("from replies, not gone over yet"), default=False, editable=False)
+
     revision = models.PositiveIntegerField(_("revision"), default=0, editable=False)
     content_fingerprint = models.CharField(max_length=64, editable=False)
     # The edit that gave the article this fingerprint; what was planned for an earlier one is void.
@@ -290,6 +293,10 @@ class Article(models.Model):
             models.CheckConstraint(condition=Q(status__in=Status.values), name="article_status_is_known"),
             models.CheckConstraint(
                 condition=Q(audience__in=Audience.values), name="article_audience_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(to_go_over=False) | ~Q(status=Status.PUBLISHED),
+                name="article_published_was_gone_over",
             ),
         ]
         indexes = [

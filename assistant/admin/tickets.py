@@ -32,6 +32,7 @@ from assistant.services import add_staff_message, complete_ticket
 from assistant.validation import InvalidInput, clean_email, clean_name, clean_text
 from knowledge.admin.display import STYLESHEET, badge, is_changelist, two_lines
 from knowledge.admin.history import HistoryAdmin
+from knowledge.admin.views_of_lists import SavedViews
 from knowledge.models import Article
 
 # Django's own classes take type arguments in the stubs only.
@@ -185,10 +186,11 @@ class QueueFilter(admin.SimpleListFilter):
 
 
 @admin.register(Ticket)
-class TicketAdmin(HistoryAdmin):
+class TicketAdmin(SavedViews, HistoryAdmin):
     form = TicketForm
     inlines = [MessageInline]
     change_form_template = "admin/assistant/ticket/change_form.html"
+    change_list_template = "admin/assistant/ticket/change_list.html"
     list_display = (
         "reference_code",
         "short_subject",

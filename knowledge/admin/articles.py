@@ -1,35 +1,30 @@
-"""Articles with the state of their index.
+"""The form of an article, with the state of its index.
 
 Shows and edits; what publishing means is decided in knowledge.services and by the gate. Never loads a model:
-whether an article is answerable is read from its row and its mark in the live generation.
+whether an article is answerable is read from its row and its mark in the live generation. The list of articles is
+`knowledge.admin.article_list`'s.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from knowledge import generations
 from knowledge.admin.advice import check_page, tell_advice
-from knowledge.admin.display import STYLESHEET, badge, is_changelist, short_moment, two_lines
+from knowledge.admin.article_list import ArticleListAdmin, receipt_as_read
+from knowledge.admin.display import STYLESHEET, badge
 from knowledge.admin.fields import CategoryChoice, route_violation
-from knowledge.admin.history import HistoryAdmin
-from knowledge.admin.index_notes import index_notes
-from knowledge.admin.receipt import Indexed, Receipt, receipt_of
 from knowledge.admin.writing import (
     SeenField,
     collision,
@@ -39,12 +34,9 @@ from knowledge.admin.writing import (
     preview_page,
     take_picture,
 )
-from knowledge.embeddings import EmbedderUnavailable, current_recipe
 from knowledge.importers.entries import MAX_LABEL_CHARACTERS, MAX_LABELS
-from knowledge.models import Article, ArticleQuerySet, Category, Generation, Passage, Status
-from knowledge.outbox import Standing, in_standing
-from knowledge.services import archive_article, index_again, make_draft, mark_reviewed, publish_article
-from knowledge.votes import ArticleVote
+from knowledge.models import Article, Category, Passage, Status
+from knowledge.services import confirm_gone_over
 
 # Django's own classes take type arguments in the stubs only.
 if TYPE_CHECKING:
@@ -53,13 +45,6 @@ if TYPE_CHECKING:
 else:
     _PassageInline = admin.TabularInline
     _ArticleForm = forms.ModelForm
-
-_STATUS_TONES = {
-    Status.DRAFT: "quiet",
-    Status.IN_REVIEW: "notice",
-    Status.PUBLISHED: "good",
-    Status.ARCHIVED: "quiet",
-}
 
 
 class LabelsField(forms.CharField):
@@ -118,32 +103,15 @@ class ArticleForm(_ArticleForm):
         category = values.get("category")
         if category is not None and values.get("language") not in (None, category.language):
             self.add_error("category", _("The category belongs to another language than the article."))
+        if values.get("status") == Status.PUBLISHED and self.instance.to_go_over:
+            reason = _(
+                "Put together from replies to customers. Say first that you have gone over it, above the form."
+            )
+            self.add_error("status", reason)
         reviewed_at = values.get("reviewed_at")
         if reviewed_at is not None and reviewed_at > timezone.localdate():
             self.add_error("reviewed_at", _("This day lies in the future."))
         return values
-
-
-class IndexStateFilter(admin.SimpleListFilter):
-    title = _("index state")
-    parameter_name = "index"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
-        return [
-            (Standing.ANSWERABLE, _("Answerable")),
-            (Standing.WAITING, _("Waiting")),
-            (Standing.FAILED, _("Failed, tried again by itself")),
-            (Standing.GIVEN_UP, _("Given up")),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        if self.value() not in {standing for standing, _label in self.lookup_choices}:
-            return None
-        standing, recipe = Standing(str(self.value())), generations.live_recipe()
-        chosen = in_standing(standing, recipe=recipe)
-        if standing is Standing.WAITING:
-            chosen |= in_standing(Standing.IN_HAND, recipe=recipe)
-        return queryset.filter(chosen)
 
 
 class PassageInline(_PassageInline):
@@ -180,32 +148,10 @@ class PassageInline(_PassageInline):
 
 
 @admin.register(Article)
-class ArticleAdmin(HistoryAdmin):
+class ArticleAdmin(ArticleListAdmin):
     form = ArticleForm
-    change_list_template = "admin/knowledge/article/change_list.html"
     change_form_template = "admin/knowledge/article/change_form.html"
     inlines = [PassageInline]
-    list_display = (
-        "titled",
-        "status_badge",
-        "index_state",
-        "audience",
-        "languages",
-        "helpfulness",
-        "revision",
-        "changed",
-    )
-    list_filter = (
-        "status",
-        IndexStateFilter,
-        "audience",
-        "language",
-        ("category", admin.RelatedOnlyFieldListFilter),
-    )
-    list_select_related = ("category",)
-    list_per_page = 50
-    search_fields = ("title", "slug", "body", "external_id")
-    search_help_text = _("Title, slug, text or external id")
     prepopulated_fields = {"slug": ("title",)}
     readonly_fields = (
         "author",
@@ -235,29 +181,11 @@ class ArticleAdmin(HistoryAdmin):
             },
         ),
     )
-    actions = ("publish", "archive", "make_draft", "mark_reviewed", "try_again")
     save_on_top = True
 
     class Media:
         css = STYLESHEET
         js = ("admin_helpcenter/editor.js",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Article]:
-        twin = (
-            Article.objects.exclude(translation_group="")
-            .filter(translation_group=OuterRef("translation_group"))
-            .exclude(pk=OuterRef("pk"))
-        )
-        live = generations.live()
-        stored: ArticleQuerySet = super().get_queryset(request)
-        articles: QuerySet[Article] = stored.with_index_mark(live.recipe if live else "").annotate(
-            has_model=Value(_has_model(live)),
-            twin_id=Subquery(twin.values("pk")[:1]),
-            twin_language=Subquery(twin.values("language")[:1]),
-            yes_votes=_votes(is_helpful=True),
-            no_votes=_votes(is_helpful=False),
-        )
-        return articles.defer("body") if is_changelist(request) else articles
 
     def get_inlines(self, request: HttpRequest, obj: Article | None) -> Sequence[type[PassageInline]]:
         return self.inlines if obj is not None else []
@@ -281,6 +209,7 @@ class ArticleAdmin(HistoryAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         own = [
+            path("<int:pk>/gone-over/", view(self.gone_over_view), name="knowledge_article_gone_over"),
             path("<int:pk>/check/", view(self.check_view), name="knowledge_article_check"),
             path("preview/", view(self.preview_view), name="knowledge_article_preview"),
             path("<int:pk>/preview/", view(self.preview_view), name="knowledge_article_preview_of"),
@@ -295,6 +224,16 @@ class ArticleAdmin(HistoryAdmin):
             raise PermissionDenied
         context = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media}
         return check_page(request, article, context)
+
+    def gone_over_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        article = get_object_or_404(Article.objects.defer("body"), pk=pk)
+        if request.method != "POST" or not self.has_change_permission(request, article):
+            raise PermissionDenied
+        if confirm_gone_over(article=article):
+            self.message_user(
+                request, _("Noted: you have gone over it. It can be published now."), messages.SUCCESS
+            )
+        return HttpResponseRedirect(reverse("admin:knowledge_article_change", args=[pk]))
 
     def preview_view(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
         stored = get_object_or_404(Article, pk=pk) if pk is not None else None
@@ -342,131 +281,13 @@ class ArticleAdmin(HistoryAdmin):
         response: HttpResponse = super().response_change(request, obj)
         return response
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        response: HttpResponse = super().changelist_view(
-            request, {**(extra_context or {}), "index_notes": index_notes()}
-        )
-        return response
-
-    @admin.display(description=_("status"), ordering="status")
-    def status_badge(self, article: Article) -> SafeString:
-        return badge(article.get_status_display(), _STATUS_TONES[Status(article.status)])
-
-    @admin.display(description=_("answerable"), ordering="indexed_at")
-    def index_state(self, article: Article) -> SafeString:
-        receipt = _receipt(article)
-        if receipt.tone == "quiet":
-            return format_html('<span class="hc-quiet">{}</span>', receipt.short)
-        return badge(receipt.short, receipt.tone, receipt.sentence)
-
     @admin.display(description=_("answerable"))
     def receipt(self, article: Article) -> str | SafeString:
-        receipt = _receipt(article)
+        receipt = receipt_as_read(article)
         if receipt.tone == "quiet":
             return receipt.sentence
         return format_html("{} {}", badge(receipt.short, receipt.tone), receipt.sentence)
 
-    @admin.display(description=_("helpful"), ordering="no_votes")
-    def helpfulness(self, article: Any) -> str | SafeString:
-        """Readers' votes; the fewest words that say what to look at."""
-        total = article.yes_votes + article.no_votes
-        if not total:
-            return "–"
-        title = _("%(yes)d of %(total)d readers found it helpful") % {
-            "yes": article.yes_votes,
-            "total": total,
-        }
-        tone = "bad" if article.no_votes > article.yes_votes else "quiet"
-        return badge(f"{article.yes_votes} / {total}", tone, title)
-
-    @admin.display(description=_("title"), ordering="title")
-    def titled(self, article: Article) -> SafeString:
-        return two_lines(article.title, article.category.name if article.category else "")
-
-    @admin.display(description=_("languages"), ordering="language")
-    def languages(self, article: Any) -> str | SafeString:
-        """Its own, and the one it is translated into."""
-        if article.twin_id is None:
-            return str(article.language.upper())
-        address = reverse("admin:knowledge_article_change", args=[article.twin_id])
-        return format_html(
-            '<span class="hc-nowrap">{} · <a href="{}" title="{}">{}</a></span>',
-            article.language.upper(),
-            address,
-            _("Translation"),
-            article.twin_language.upper(),
-        )
-
-    @admin.display(description=_("last change"), ordering="updated_at")
-    def changed(self, article: Article) -> SafeString:
-        return short_moment(article.updated_at)
-
     @admin.display(description=_("imported from"))
     def origin(self, article: Article) -> str:
         return f"{article.source} · {article.external_id}" if article.external_id else "–"
-
-    @admin.action(description=_("Publish selected articles"), permissions=["change"])
-    def publish(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
-        self._apply(request, queryset, publish_article)
-
-    @admin.action(description=_("Archive selected articles"), permissions=["change"])
-    def archive(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
-        self._apply(request, queryset, archive_article)
-
-    @admin.action(description=_("Turn selected articles into drafts"), permissions=["change"])
-    def make_draft(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
-        self._apply(request, queryset, make_draft)
-
-    @admin.action(description=_("Mark selected articles as checked today"), permissions=["change"])
-    def mark_reviewed(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
-        assert isinstance(request.user, User)  # staff, never anonymous
-        self._apply(request, queryset, partial(mark_reviewed, by=request.user))
-
-    @admin.action(description=_("Try again to index selected articles"), permissions=["change"])
-    def try_again(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
-        tried = index_again(articles=queryset)
-        if tried:
-            message = ngettext(
-                "%(count)d article is tried again.", "%(count)d articles are tried again.", tried
-            ) % {"count": tried}
-            self.message_user(request, message, messages.SUCCESS)
-        else:
-            self.message_user(request, _("Nothing has failed with these articles."), messages.INFO)
-
-    def _apply(self, request: HttpRequest, queryset: QuerySet[Article], service: Callable[..., bool]) -> None:
-        changed = sum(service(article=article) for article in queryset)
-        self.message_user(
-            request,
-            ngettext("%(count)d article was changed.", "%(count)d articles were changed.", changed)
-            % {"count": changed},
-            messages.SUCCESS if changed else messages.INFO,
-        )
-
-
-def _votes(*, is_helpful: bool) -> Coalesce:
-    """Of each article in a query, in one number."""
-    cast = ArticleVote.objects.filter(article=OuterRef("pk"), is_helpful=is_helpful).order_by()
-    return Coalesce(Subquery(cast.values("article").annotate(total=Count("pk")).values("total")), 0)
-
-
-def _receipt(article: Any) -> Receipt:
-    """Of an article as `get_queryset` reads it, or of one that is not stored yet."""
-    is_indexed = getattr(article, "is_indexed", False)
-    return receipt_of(
-        article,
-        indexed=Indexed(article.indexed_at) if is_indexed else None,
-        has_model=getattr(article, "has_model", True),
-        now=timezone.now(),
-    )
-
-
-def _has_model(live: Generation | None) -> bool:
-    if live is not None:
-        return not generations.trouble_of(live)
-    try:
-        current_recipe()
-    except EmbedderUnavailable:
-        return False
-    return True
