@@ -34,8 +34,6 @@ class Gap(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=GapState, default=GapState.OPEN)
     language = models.CharField(_("language"), max_length=2, choices=Language)
     title = models.CharField(_("title"), max_length=300)  # the question in its middle
-    space = models.CharField(max_length=64)  # of the vectors it was found by
-    centre = models.BinaryField()  # float32: the mean of its questions' vectors, not of unit length
     size = models.PositiveIntegerField(_("questions"))
     recent = models.PositiveIntegerField(_("in the last 30 days"))
     before = models.PositiveIntegerField(_("in the 30 days before"))

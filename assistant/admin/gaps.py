@@ -218,7 +218,7 @@ def _gap_page(request: HttpRequest, pk: int, form: SetAsideForm) -> HttpResponse
 
 def _gaps() -> QuerySet[Gap]:
     return Gap.objects.select_related("nearest", "draft", "answered_by", "settled_by").defer(
-        "centre", "nearest__body", "draft__body", "answered_by__body"
+        "nearest__body", "draft__body", "answered_by__body"
     )
 
 

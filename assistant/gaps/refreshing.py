@@ -21,16 +21,16 @@ from django.db.models import Q
 from django.utils import timezone
 
 from assistant import outbox
-from assistant.gaps.grouping import centre_of, groups_of, nearest_centre
+from assistant.gaps.grouping import centre_of, features_of, groups_of, nearest_centre
 from assistant.gaps.nearest import Nearest, nearest_of
 from assistant.gaps.recheck import Recheck
-from assistant.gaps.troubled import Troubled, troubled_questions
+from assistant.gaps.troubled import SPAN, Troubled, Vectors, troubled_questions
 from assistant.models import Question
-from assistant.question_vectors import question_vectors, space_in_service
+from assistant.question_vectors import question_vectors
 from assistant.wanted import Gap, GapQuestion, GapRefresh, GapState, RefreshState, Trouble
 from knowledge import bell, generations
 from knowledge.embeddings import EmbedderUnavailable
-from knowledge.models import Article, IndexMark, Language
+from knowledge.models import Article, IndexMark, Language, Passage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,6 +43,7 @@ _AFTER_EDITS: Final = timedelta(minutes=1)
 _SILENCE: Final = timedelta(minutes=3)  # after which nobody is taken to work on it any more
 _TRIES: Final = 3  # where people decide in between
 _KEPT: Final = 10  # runs
+_PASSAGES: Final = 2000  # of a language, whose mean says what its articles are about
 
 
 class AlreadyRunning(Exception):
@@ -111,6 +112,7 @@ class Cluster:
     language: str
     members: list[Troubled]
     vectors: "NDArray[np.float32]"  # of the members, (n, dimension)
+    features: "NDArray[np.float32]"  # of the members, (n, dimension): what they are grouped by
     gap: Gap | None = None  # the row it becomes; None: a new one
     nearest: Nearest = field(default_factory=Nearest)
     answered_by: int | None = None  # article
@@ -120,19 +122,30 @@ class Cluster:
     def ids(self) -> set[int]:
         return {one.question.pk for one in self.members}
 
+    @property
+    def nearness(self) -> "NDArray[np.float32]":
+        """Of each member, its mean cosine to all of them."""
+        return self.features @ centre_of(self.features)
+
 
 @dataclass(frozen=True)
 class Material:
     """What all tries of a run share."""
 
     now: datetime
-    space: str  # of the vectors
     troubled: Sequence[Troubled]
     vectors: "Mapping[int, NDArray[np.float32]]"
+    features: "Mapping[int, NDArray[np.float32]]"
 
     def cluster(self, language: str, members: list[Troubled], gap: Gap | None = None) -> Cluster:
-        vectors = [self.vectors[one.question.pk] for one in members]
-        return Cluster(language, members, np.stack(vectors) if vectors else np.zeros((0, 1), np.float32), gap)
+        ids = [one.question.pk for one in members]
+        return Cluster(
+            language,
+            members,
+            np.stack([self.vectors[pk] for pk in ids]),
+            np.stack([self.features[pk] for pk in ids]),
+            gap,
+        )
 
 
 class _Changed(Exception):
@@ -147,8 +160,7 @@ def _work(row: GapRefresh) -> None:
 
     troubled = troubled_questions(now, encoded)
     GapRefresh.objects.filter(pk=row.pk).update(questions=len(troubled), beat_at=timezone.now())
-    vectors = encoded([one.question for one in troubled])
-    material = Material(now, space_in_service(), troubled, vectors)
+    material = _material(now, [*troubled, *_settled_members(troubled)], encoded)
     last = GapRefresh.objects.filter(state=RefreshState.DONE).first()
     recheck = Recheck(
         now=now, recipe=generations.live_recipe(), since=last.started_at if last is not None else None
@@ -169,6 +181,38 @@ def _work(row: GapRefresh) -> None:
     _failed(row, "too much changed meanwhile")
 
 
+def _settled_members(troubled: Sequence[Troubled]) -> list[Troubled]:
+    """Questions of gaps that are settled, however old by now: later ones are told by their meaning."""
+    there = {one.question.pk for one in troubled}
+    members = GapQuestion.objects.exclude(gap__state=GapState.OPEN).select_related("question")
+    return [
+        Troubled(one.question, tuple(Trouble(name) for name in one.troubles), is_past=True)
+        for one in members.defer("question__confidence_signals")
+        if one.question_id not in there
+    ]
+
+
+def _material(now: datetime, troubled: Sequence[Troubled], encoded: "Vectors") -> Material:
+    vectors = encoded([one.question for one in troubled])
+    features: dict[int, NDArray[np.float32]] = {}
+    for language in Language.values:
+        ids = [one.question.pk for one in troubled if one.question.language == language]
+        if ids:
+            rows = features_of(np.stack([vectors[pk] for pk in ids]), articles=_mean_of_passages(language))
+            features.update(zip(ids, rows, strict=True))
+    return Material(now, troubled, vectors, features)
+
+
+def _mean_of_passages(language: str) -> "NDArray[np.float32] | None":
+    """What the site's articles in a language have in common; None where there are none."""
+    passages = Passage.objects.filter(recipe=generations.live_recipe(), article__language=language)
+    rows = [
+        np.frombuffer(bytes(vector), dtype="<f4")
+        for vector in passages.order_by("-pk").values_list("vector", flat=True)[:_PASSAGES]
+    ]
+    return np.mean(rows, axis=0, dtype=np.float32) if rows else None
+
+
 def _sorted_out(
     material: Material, gaps: Sequence[Gap], known: Mapping[int, int]
 ) -> tuple[list[Cluster], list[Cluster]]:
@@ -182,7 +226,11 @@ def _sorted_out(
         gap
         for gap in gaps
         if gap.state == GapState.SET_ASIDE
-        or (gap.state == GapState.ANSWERED and gap.answered_by_id in published)
+        or (
+            gap.state == GapState.ANSWERED
+            and gap.answered_by_id in published
+            and not _is_long_ago(gap, material.now)
+        )
     ]
     reopened = [gap for gap in gaps if gap not in settled]
     kept: list[Cluster] = []
@@ -190,9 +238,9 @@ def _sorted_out(
     for language in Language.values:
         own = [one for one in material.troubled if one.question.language == language]
         of_gap, free = _taken_in(material, [gap for gap in settled if gap.language == language], own, known)
-        kept += [material.cluster(language, members, gap) for gap, members in of_gap]
+        kept += [material.cluster(language, members, gap) for gap, members in of_gap if members]
         if free:
-            rows = groups_of(np.stack([material.vectors[one.question.pk] for one in free]))
+            rows = groups_of(np.stack([material.features[one.question.pk] for one in free]))
             opened += [material.cluster(language, [free[row] for row in group]) for group in rows]
     _match(opened, reopened, known)
     return kept, opened
@@ -210,33 +258,31 @@ def _taken_in(
             members[gap_id].append(one)
         else:
             rest.append(one)
-    centres = [_centre(material, gap, members[gap.pk]) for gap in settled]
+    inhabited = [gap for gap in settled if members[gap.pk]]
+    centres = [
+        centre_of(np.stack([material.features[one.question.pk] for one in members[gap.pk]]))
+        for gap in inhabited
+    ]
     free: list[Troubled] = []
     for one in rest:
-        at = nearest_centre(material.vectors[one.question.pk], centres)
-        # What is asked after an article answered a gap, and is declined all the same, is a gap again.
-        if at is not None and not _is_asked_after(one, settled[at]):
-            members[settled[at].pk].append(one)
-        else:
+        at = nearest_centre(material.features[one.question.pk], centres)
+        # What is asked after an article answered a gap, and is not answered all the same, is a gap again.
+        if at is not None and not _is_asked_after(one, inhabited[at]):
+            members[inhabited[at].pk].append(one)
+        elif not one.is_past:
             free.append(one)
     return [(gap, members[gap.pk]) for gap in settled], free
+
+
+def _is_long_ago(gap: Gap, now: datetime) -> bool:
+    """None of its questions is looked at any more."""
+    return gap.settled_at is not None and gap.settled_at < now - SPAN
 
 
 def _is_asked_after(one: Troubled, gap: Gap) -> bool:
     return gap.state == GapState.ANSWERED and (
         gap.settled_at is None or one.question.created_at > gap.settled_at
     )
-
-
-def _centre(material: Material, gap: Gap, members: Sequence[Troubled]) -> "NDArray[np.float32]":
-    """As it was when it was settled; of another model's vectors, anew."""
-    if gap.space == material.space:
-        return np.frombuffer(bytes(gap.centre), dtype="<f4")
-    vectors = [material.vectors[one.question.pk] for one in members]
-    if not vectors:
-        dimension = len(next(iter(material.vectors.values()))) if material.vectors else 1
-        return np.zeros(dimension, dtype=np.float32)
-    return centre_of(np.stack(vectors))
 
 
 def _match(clusters: Sequence[Cluster], gaps: Sequence[Gap], known: Mapping[int, int]) -> None:
@@ -275,9 +321,6 @@ def _store(
         Gap.objects.exclude(pk__in=in_use).delete()
         for cluster in kept:
             assert cluster.gap is not None
-            if not cluster.members and cluster.gap.state == GapState.ANSWERED:
-                cluster.gap.delete()  # its questions are long past
-                continue
             _fill(cluster.gap, cluster, material)
             cluster.gap.save()
         for cluster in opened:
@@ -299,10 +342,7 @@ def _store(
                     nearness=float(nearness),
                 )
                 for cluster in (*kept, *opened)
-                if cluster.members and cluster.gap is not None and cluster.gap.pk is not None
-                for one, nearness in zip(
-                    cluster.members, cluster.vectors @ centre_of(cluster.vectors), strict=True
-                )
+                for one, nearness in zip(cluster.members, cluster.nearness, strict=True)
             ),
             batch_size=500,
         )
@@ -321,16 +361,13 @@ def _fill(gap: Gap, cluster: Cluster, material: Material) -> None:
     gap.before = sum(now - 2 * PERIOD < moment <= now - PERIOD for moment in asked)
     found = Counter(trouble for one in members for trouble in one.troubles)
     gap.troubles = {str(trouble): found[trouble] for trouble in Trouble if found[trouble]}
-    if members and (gap.state == GapState.OPEN or gap.space != material.space):
-        centre = centre_of(cluster.vectors)
-        middle = members[int((cluster.vectors @ centre).argmax())]
-        gap.centre, gap.space = centre.astype("<f4").tobytes(), material.space
-        gap.title = " ".join(middle.question.text.split())[:300]
-    if gap.state == GapState.OPEN:
-        nearest = cluster.nearest
-        gap.nearest_id, gap.nearest_for = nearest.article_id, nearest.questions
-        gap.confidence, gap.threshold = nearest.confidence, nearest.threshold
-        gap.missing_words = list(nearest.missing_words)
+    if gap.state != GapState.OPEN:
+        return  # its name, and what was near then, are part of what was decided
+    gap.title = " ".join(members[int(cluster.nearness.argmax())].question.text.split())[:300]
+    nearest = cluster.nearest
+    gap.nearest_id, gap.nearest_for = nearest.article_id, nearest.questions
+    gap.confidence, gap.threshold = nearest.confidence, nearest.threshold
+    gap.missing_words = list(nearest.missing_words)
 
 
 # --- who does it ----------------------------------------------------------------------------------------

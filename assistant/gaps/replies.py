@@ -13,7 +13,7 @@ TAKEN_OUT: Final = "…"
 
 _SALUTATION: Final = re.compile(
     r"\s*(?:hi|hello|hey|dear|good (?:morning|afternoon|evening|day)|guten (?:tag|morgen|abend)|hallo|moin|servus"
-    r"|grüezi|liebe[rs]?|sehr geehrte[rs]?)\b[^\n.!?]{0,80}(?:[,!.:]|$)\s*",
+    r"|grüezi|liebe[rs]?|sehr geehrte[rs]?)\b(?:[ \t]+[\w.'’-]+){0,5}[ \t]*(?:[,!:]|$)\s*",
     re.IGNORECASE | re.MULTILINE,
 )
 _THANKS: Final = re.compile(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Vectors: TypeAlias = Callable[[Sequence[Question]], dict[int, NDArray[np.float32]]]
+Vectors: TypeAlias = "Callable[[Sequence[Question]], dict[int, NDArray[np.float32]]]"
 
 SPAN: Final = timedelta(days=180)  # older questions are of another help center
 MOST: Final = 3000  # the newest; the distances of more do not fit into a small machine's memory
@@ -38,6 +38,7 @@ _READ: Final = ("pk", "text", "language", "created_at", "conversation_id", "stat
 class Troubled:
     question: Question  # with id, text, language, created_at and conversation_id
     troubles: tuple[Trouble, ...]  # in the order of Trouble
+    is_past: bool = False  # of a gap that is settled, and nothing that would count today
 
 
 @dataclass(frozen=True)

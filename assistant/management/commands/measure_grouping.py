@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from assistant.gaps.grouping import groups_of
+from assistant.gaps.grouping import features_of, groups_of
 from knowledge.embeddings import EmbedderUnavailable, get_embedder
 from knowledge.labelled import BadQuestionFile, LabelledQuestion, read_questions
 
@@ -19,9 +19,10 @@ _AT_ONCE = 64
 
 _HELP = """\
 Groups the questions of labelled files (JSON lines with question, language and article_ids) by average linkage at
-several cuts, and by HDBSCAN, and compares each pair of questions with its labels: two questions with a gold article in
-common belong together. Precision is the share of the pairs in one group that do, recall the share of those that do
-that are in one group. Only questions with gold take part. Writes nothing and needs no database.
+several cuts, with what all have in common taken out ("average") and plainly by cosine, and by HDBSCAN, and compares
+each pair of questions with its labels: two questions with a gold article in common belong together. Precision is the
+share of the pairs in one group that do, recall the share of those that do that are in one group. Only questions with
+gold take part. Writes nothing and needs no database.
 """
 
 
@@ -59,11 +60,13 @@ class Command(BaseCommand):
         except EmbedderUnavailable as error:
             raise CommandError(str(error)) from error
         vectors = np.concatenate(parts).astype(np.float32)
+        features = features_of(vectors)
         together = _same_gold(questions)
         for cut in _CUTS:
-            self._say(name, f"average {cut:.2f}", groups_of(vectors, cut=cut), together)
+            self._say(name, f"average {cut:.2f}", groups_of(features, cut=cut), together)
+            self._say(name, f"cosine {cut:.2f}", groups_of(vectors, cut=cut), together)
         for size in (2, 3):
-            self._say(name, f"hdbscan {size}", _by_density(vectors, size), together)
+            self._say(name, f"hdbscan {size}", _by_density(features, size), together)
 
     def _say(
         self, name: str, rule: str, groups: Sequence[Sequence[int]], together: "NDArray[np.bool_]"
