@@ -4,6 +4,7 @@ Promise: a fixed number of queries, however many gaps. Nearest is what was consi
 or what staff named; an article that is not published any more is not counted.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from knowledge.plaintext import plain_text
 from knowledge.text import is_stopword, stem, words
 
 _MOST_WORDS: Final = 6
+_WORD: Final = re.compile(r"[^\W_]+(?:[-’'][^\W_]+)*")
 _SHARE: Final = 1 / 3  # of a gap's questions that have a word, for it to be what they are about
 
 
@@ -78,10 +80,15 @@ def _missing(
     for asked, language, _score, _threshold in questions:
         if language != article.language:
             return ()  # other words are no lack
-        seen = {word for word in words(asked, language) if not is_stopword(word, language) and len(word) > 2}
-        for word in seen:
-            forms.setdefault(stem(word, language), Counter())[word] += 1
-        in_questions.update({stem(word, language) for word in seen})
+        seen: set[str] = set()
+        for token in _WORD.findall(asked):
+            for word in words(token, language):
+                if len(word) > 2 and not is_stopword(word, language):
+                    root = stem(word, language)
+                    seen.add(root)
+                    # As it was written: folded, Ermäßigung would be ermässigung.
+                    forms.setdefault(root, Counter())[token] += 1
+        in_questions.update(seen)
     needed = max(1, round(_SHARE * len(questions)))
     lacking = [(count, root) for root, count in in_questions.items() if count >= needed and root not in held]
     chosen = sorted(lacking, key=lambda one: (-one[0], one[1]))[:_MOST_WORDS]

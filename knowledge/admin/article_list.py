@@ -13,6 +13,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.contrib.auth.models import User
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
@@ -138,6 +139,15 @@ class AudienceForm(forms.Form):
     )
 
 
+class _ByPlace(ChangeList):
+    """What a search found stands in the retriever's order, and then no column is the sorted one."""
+
+    def get_ordering_field_columns(self) -> dict[int, str]:
+        is_found = bool(self.query) and ORDER_VAR not in self.params
+        columns: dict[int, str] = {} if is_found else super().get_ordering_field_columns()
+        return columns
+
+
 class ArticleListAdmin(SavedViews, HistoryAdmin):
     change_list_template = "admin/knowledge/article/change_list.html"
     list_display = (
@@ -185,6 +195,9 @@ class ArticleListAdmin(SavedViews, HistoryAdmin):
             recent_views=_views(),
         )
         return articles.defer("body") if is_changelist(request) else articles
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return _ByPlace
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -18,7 +18,7 @@ from knowledge.language import detect_language
 from knowledge.models import Article, Language, Reader
 from knowledge.retrieval import search_articles
 
-MOST: Final = 40  # articles from the retriever; more are no better than their words
+MOST: Final = 15  # articles from the retriever; more are no better than their words
 
 
 @dataclass(frozen=True)
