@@ -41,7 +41,7 @@ _TONES: Final[dict[str, str]] = {
 _SHOWN: Final[dict[str, tuple[Any, Q]]] = {
     "groups": (gettext_lazy("Groups"), Q(state=GapState.OPEN, size__gte=2)),
     "single": (gettext_lazy("Single questions"), Q(state=GapState.OPEN, size=1)),
-    "set_aside": (gettext_lazy("Set aside"), Q(state=GapState.SET_ASIDE)),
+    "set_aside": (gettext_lazy("Not for the help center"), Q(state=GapState.SET_ASIDE)),
     "answered": (gettext_lazy("Answered by now"), Q(state=GapState.ANSWERED)),
 }
 
@@ -200,7 +200,7 @@ def _gap_page(request: HttpRequest, pk: int, form: SetAsideForm) -> HttpResponse
         "admin/gaps/gap.html",
         {
             **admin.site.each_context(request),
-            "title": _("A gap"),
+            "title": _("Questions without a good answer"),
             "card": _cards([gap])[0],
             "gap": gap,
             "within": within,
