@@ -156,8 +156,7 @@ class ArticleListAdmin(SavedViews, HistoryAdmin):
         "index_state",
         "audience",
         "languages",
-        "helpfulness",
-        "viewed",
+        "readers",
         "changed",
     )
     list_filter = (
@@ -239,23 +238,21 @@ class ArticleListAdmin(SavedViews, HistoryAdmin):
             return format_html('<span class="hc-quiet">{}</span>', receipt.short)
         return badge(receipt.short, receipt.tone, receipt.sentence)
 
-    @admin.display(description=_("helpful"), ordering="no_votes")
-    def helpfulness(self, article: Any) -> str | SafeString:
-        """Readers' votes; the fewest words that say what to look at."""
+    @admin.display(description=_("views"), ordering="recent_views")
+    def readers(self, article: Any) -> SafeString:
+        """How many read it lately, and what they say; the fewest words that say what to look at."""
+        views = format_html(
+            '<span title="{}">{}</span>', _("In the last 30 days, without staff"), article.recent_views or "–"
+        )
         total = article.yes_votes + article.no_votes
         if not total:
-            return "–"
+            return views
         title = _("%(yes)d of %(total)d readers found it helpful") % {
             "yes": article.yes_votes,
             "total": total,
         }
         tone = "bad" if article.no_votes > article.yes_votes else "quiet"
-        return badge(f"{article.yes_votes} / {total}", tone, title)
-
-    @admin.display(description=_("views"), ordering="recent_views")
-    def viewed(self, article: Any) -> SafeString:
-        title = _("In the last 30 days, without staff")
-        return format_html('<span title="{}">{}</span>', title, article.recent_views or "–")
+        return two_lines(views, badge(f"{article.yes_votes} / {total}", tone, title))
 
     @admin.display(description=_("title"), ordering="title")
     def titled(self, article: Article) -> SafeString:

@@ -54,7 +54,7 @@ _BLOCKS = [
     "table",
     "ul",
 ]
-_STRESSED = {"strong": "strong", "b": "strong", "em": "em", "i": "em"}
+_STRESSED = {"strong": "strong", "b": "strong", "dt": "strong", "em": "em", "i": "em"}
 _CELLS = frozenset(["td", "th"])  # one line each: a break has to be written as <br>
 
 
@@ -123,16 +123,26 @@ def _keep_linear(soup: BeautifulSoup) -> None:
 
 
 def _stress_plainly(soup: BeautifulSoup) -> None:
-    """Markdown knows no stress within the same stress, around blocks, or right behind another; readers see no loss."""
-    for term in soup.find_all("dt"):
-        if term.find(_BLOCKS) is not None:
-            term.name = "div"
-    for stressed in soup.find_all([*_STRESSED, "dt"]):
-        stressed.name = _STRESSED.get(stressed.name, stressed.name)
-    for stressed in soup.find_all(["strong", "em"]):
-        outer = [stressed.name, "dt"] if stressed.name == "strong" else [stressed.name]
-        if stressed.find_parent(outer) is not None or stressed.find(_BLOCKS) is not None:
-            stressed.unwrap()
+    """Markdown knows no stress within the same stress, around blocks, or right behind another; readers see no loss.
+
+    Each element is looked at once, however deep they are nested.
+    """
+    holds_blocks: set[int] = set()
+    for block in soup.find_all(_BLOCKS):
+        outer = block.parent
+        while outer is not None and id(outer) not in holds_blocks:
+            holds_blocks.add(id(outer))
+            outer = outer.parent
+    opened: dict[int, frozenset[str]] = {}  # the kinds of stress that an element stands in, its own included
+    for element in soup.find_all(True):
+        around = opened.get(id(element.parent), frozenset())
+        kind = _STRESSED.get(element.name)
+        if kind is not None and element.name != "dt":
+            is_idle = kind in around or id(element) in holds_blocks
+            element.name = "span" if is_idle else kind
+        elif kind is not None and id(element) in holds_blocks:
+            element.name, kind = "div", None
+        opened[id(element)] = around | {kind} if kind is not None and element.name != "span" else around
     for stressed in soup.find_all(["strong", "em"]):
         while isinstance(following := stressed.next_sibling, Tag) and following.name == stressed.name:
             for child in list(following.contents):
