@@ -11,11 +11,17 @@ from django.utils.translation import gettext as _
 class HelpCenterAdminSite(admin.AdminSite):
     def get_urls(self) -> list[URLResolver | URLPattern]:
         # Here and not above: this module is imported while the models of the admin's own pages are still unknown.
-        from assistant.admin import playground, quality, whatif
+        from assistant.admin import article_figures, gaps, playground, quality, whatif
 
         pages = [
-            path(f"{beginning}{address}", self.admin_view(view), name=name)
-            for beginning, module in (("quality/", quality), ("what-if/", whatif), ("ask/", playground))
+            path(f"{beginning}/{address}", self.admin_view(view), name=name)
+            for beginning, module in (
+                ("quality", quality),
+                ("what-if", whatif),
+                ("ask", playground),
+                ("gaps", gaps),
+                ("knowledge/article", article_figures),
+            )
             for address, view, name in module.PAGES
         ]
         return [*pages, *super().get_urls()]
@@ -29,8 +35,11 @@ class HelpCenterAdminSite(admin.AdminSite):
                     app["models"].insert(0, _entry(_("Ask it yourself"), "Playground", "admin:playground"))
                 if request.user.has_perm("assistant.view_quality"):
                     app["models"].insert(0, _entry(_("Quality"), "Quality", "admin:quality"))
-            elif app["app_label"] == "knowledge" and may_try:
-                app["models"].append(_entry(_("What would this change?"), "WhatIf", "admin:whatif"))
+            elif app["app_label"] == "knowledge":
+                if request.user.has_perm("assistant.view_question"):
+                    app["models"].insert(0, _entry(_("What to write next"), "Gaps", "admin:gaps"))
+                if may_try:
+                    app["models"].append(_entry(_("What would this change?"), "WhatIf", "admin:whatif"))
         return apps
 
 

@@ -292,6 +292,7 @@ CELERY_BEAT_SCHEDULE = {  # seconds; a wake-up that nobody took by then is not w
     "resume-replays": {"task": "assistant.resume_replays", "schedule": 30.0, "options": {"expires": 30.0}},
     "webhooks": {"task": "assistant.deliver_due_webhooks", "schedule": 30.0, "options": {"expires": 30.0}},
     "read-mail": {"task": "assistant.process_due_mail", "schedule": 30.0, "options": {"expires": 30.0}},
+    "gaps": {"task": "assistant.look_for_gaps", "schedule": 60.0, "options": {"expires": 60.0}},
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from knowledge import bell, outbox
-from knowledge.models import Article, Deed, PendingChange, Status, WorkflowEntry
+from knowledge.models import Article, Audience, Category, Deed, PendingChange, Status, WorkflowEntry
 from knowledge.workflow import Step, StepRefused, next_review, take_step
 
 
@@ -72,6 +72,30 @@ def mark_reviewed(*, article: Article, by: User) -> bool:
     return marked.update(reviewed_at=today, reviewed_by=by, review_by=next_review(today)) == 1
 
 
+def confirm_gone_over(*, article: Article) -> bool:
+    """Somebody vouches for a draft that was put together from replies. False where nobody had to."""
+    with transaction.atomic():
+        stored = Article.objects.select_for_update().get(pk=article.pk)
+        if not stored.to_go_over:
+            return False
+        stored.to_go_over = False
+        stored.save()
+    return True
+
+
+def set_category(*, article: Article, category: Category | None) -> bool:
+    """False where it is there already, or where the category speaks another language."""
+    own = Article.objects.values_list("language", flat=True).get(pk=article.pk)
+    if category is not None and category.language != own:
+        return False
+    return _change(article, category_id=category.pk if category is not None else None)
+
+
+def set_audience(*, article: Article, audience: Audience) -> bool:
+    """In force at commit, as everything that the gate asks for. False where it was so already."""
+    return _change(article, audience=audience)
+
+
 def index_again(*, articles: QuerySet[Article]) -> int:
     """Another five attempts for those that could not be indexed; returns how many there were."""
     with transaction.atomic():
@@ -80,6 +104,18 @@ def index_again(*, articles: QuerySet[Article]) -> int:
         for article_id in failed:
             bell.ring(article_id)
     return tried
+
+
+def _change(article: Article, **values: object) -> bool:
+    with transaction.atomic():
+        stored = Article.objects.select_for_update().get(pk=article.pk)
+        if all(getattr(stored, name) == value for name, value in values.items()):
+            return False
+        for name, value in values.items():
+            setattr(stored, name, value)
+        stored.save()
+    article.refresh_from_db()
+    return True
 
 
 def _taken(step: Step, article: Article) -> bool:

@@ -20,6 +20,7 @@ from knowledge.links import LinkSource, link_resolver
 from knowledge.markdown import heading_anchors, plain_text, render_markdown
 from knowledge.models import Article, Audience, Category, Language, Reader
 from knowledge.quoting import PARAMETER, QuoteLink, find_quote
+from knowledge.viewing import is_reader, note_view
 from knowledge.votes import vote, vote_of
 
 DESCRIPTION_LENGTH = 155  # characters, what result pages of search engines show
@@ -113,6 +114,8 @@ def article(request: HttpRequest, slug: str) -> HttpResponse:
                 (_("Help center"), reverse("home")), trail, (found.title, found.get_absolute_url())
             ),
         ]
+    if is_reader(request):
+        note_view(found)
     return render(request, "knowledge/article.html", context)
 
 

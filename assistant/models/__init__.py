@@ -86,9 +86,10 @@ __all__ = [
     "new_reference",
     "new_token",
     "replays",
+    "wanted",
 ]
 
 # After the rows that their own point to.
-from assistant import measured, replays
+from assistant import measured, replays, wanted
 from assistant.hooks import models as hooks
 from assistant.mailroom import models as mailroom

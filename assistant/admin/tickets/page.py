@@ -32,10 +32,11 @@ from assistant.outbox import send_again
 from assistant.services import add_staff_message, complete_ticket
 from knowledge.admin.display import STYLESHEET, is_changelist
 from knowledge.admin.history import HistoryAdmin
+from knowledge.admin.views_of_lists import SavedViews
 
 
 @admin.register(Ticket)
-class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
+class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
     form = TicketForm
     inlines = [MessageInline]
     change_form_template = "admin/assistant/ticket/change_form.html"
