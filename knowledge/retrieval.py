@@ -286,7 +286,8 @@ def search_articles(
     reader's follow only if the reader's own has next to nothing.
     """
     found: dict[int, RetrievedPassage] = {}
-    further: set[int] = set()
+    looked: list[Retrieval] = []
+    is_whole = True
     others = (code for code in Language.values if code != language)
     for article_language in article_languages or (language, *others):
         if len(found) >= ENOUGH_RESULTS and not article_languages:
@@ -299,19 +300,24 @@ def search_articles(
             limit=POOL,
             only_article_ids=only_article_ids,
         )
+        looked.append(retrieval)
         tail = SEARCH_TAIL * retrieval.passages[0].fused if retrieval.passages else 0.0
         good = [passage for passage in retrieval.passages if passage.fused >= tail]
         for passage in good:
             found.setdefault(passage.article_id, passage)
-        if len(good) == POOL:
-            every = retrieval.lexical.search_articles(retrieval.terms, len(retrieval.lexical))
-            further.update(article_id for article_id, _bm25 in every)
+        is_whole = is_whole and len(good) < POOL
     readable = Article.objects.published().visible_to(user).defer("body")
     articles = readable.select_related("category__parent__parent").in_bulk(list(found))
     readable_best = [(articles[key], passage) for key, passage in found.items() if key in articles]
-    further.update(article.pk for article, _passage in readable_best[limit:])
     best = tuple(readable_best[:limit])
-    return SearchResults(best, frozenset(further - {article.pk for article, _passage in best}))
+    if is_whole and len(best) == len(readable_best):
+        return SearchResults(best, frozenset())
+    holding = {
+        article_id
+        for one in looked
+        for article_id, _bm25 in one.lexical.search_articles(one.terms, len(one.lexical))
+    }
+    return SearchResults(best, frozenset(holding - {article.pk for article, _passage in best}))
 
 
 def readable_words(*, language: str, user: Reader = None) -> LexicalIndex | None:

@@ -14,7 +14,6 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import LocalePrefixPattern, URLResolver, get_resolver, reverse
 from django.utils import translation
@@ -182,7 +181,7 @@ def _pages(language: str, examples: dict[str, list[str]]) -> list[str]:
     return [*found, *searches, *in_widget, f"/{language}/nothing-here/", f"/widget/demo/?language={language}"]
 
 
-def _errors(language: str, settings: Any) -> dict[str, HttpResponse]:
+def _errors(language: str, settings: Any) -> dict[str, Any]:
     """Pages that no address shows when asked: made as the site makes them, and put under one."""
     site, factory = f"/{language}", RequestFactory()
     sent = factory.post(
@@ -190,7 +189,7 @@ def _errors(language: str, settings: Any) -> dict[str, HttpResponse]:
     )
     client, strict = Client(), Client(enforce_csrf_checks=True)
     long = b"text=" + b"x" * 2_000_000
-    found = {
+    found: dict[str, Any] = {
         "400": client.get(f"{site}/", headers={"host": "..."}),
         "403-form": strict.post(f"{site}/contact/", sent.POST.dict()),
         "413": client.post(f"{site}/ask/", long, content_type="application/x-www-form-urlencoded"),

@@ -35,7 +35,7 @@ def save_moved(stored: Ticket, *, why: str = "") -> None:
     """Saves a ticket that is held, with what follows from its change. `why` is for its history."""
     keep_time(stored)
     if why:
-        stored._change_reason = why  # type: ignore[attr-defined]  # simple_history reads it
+        stored._change_reason = why  # simple_history reads it
     stored.save()
 
 
