@@ -48,12 +48,8 @@ def find_articles(
     """`by_words` are those of `articles` that hold the words. `is_ordered`: somebody has chosen a column to sort by."""
     language = detect_language(words, fallback=Language.ENGLISH)
     languages = sorted(Language.values, key=lambda code: code != language)
-    near = [
-        article.pk
-        for article, _passage in search_articles(
-            words, language=language, user=reader, limit=MOST, article_languages=languages
-        )
-    ]
+    results = search_articles(words, language=language, user=reader, limit=MOST, article_languages=languages)
+    near = [article.pk for article, _passage in results.best]
     found = Found(len(near), _is_model_there())
     if not near:
         return by_words, found
