@@ -32,7 +32,7 @@ _SHOWN_ONCE = "webhook_secret"  # in the session, until the page that shows it
 
 class EndpointForm(_EndpointForm):
     events = forms.MultipleChoiceField(
-        label=_("events"),
+        label=_("Events"),
         choices=[choice for choice in Event.choices if choice[0] != Event.TEST],
         widget=forms.CheckboxSelectMultiple,
     )
