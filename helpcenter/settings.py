@@ -289,6 +289,7 @@ CELERY_BEAT_SCHEDULE = {  # seconds; a wake-up that nobody took by then is not w
     "desk": {"task": "assistant.keep_desk_rules", "schedule": 30.0, "options": {"expires": 30.0}},
     "settle": {"task": "assistant.settle_interrupted", "schedule": 30.0, "options": {"expires": 30.0}},
     "webhooks": {"task": "assistant.deliver_due_webhooks", "schedule": 30.0, "options": {"expires": 30.0}},
+    "hand-offs": {"task": "assistant.hand_over_due", "schedule": 30.0, "options": {"expires": 30.0}},
     "read-mail": {"task": "assistant.process_due_mail", "schedule": 30.0, "options": {"expires": 30.0}},
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
@@ -320,6 +321,20 @@ MAIL_WEBHOOK_SECRETS = _secret("MAIL_WEBHOOK_SECRET").split()  # the newest firs
 WEBHOOK_PRIVATE_HOSTS = [  # names in an internal network that webhooks may go to, also by http://
     name.lower() for name in _read("list", "WEBHOOK_PRIVATE_HOSTS", [])
 ]
+# Another help desk in which tickets are opened as well (assistant.hooks.handing_over).
+HANDOFF_TO = _read("str", "HANDOFF_TO", "", validate=validate.OneOf(["", "zammad", "zendesk"]))
+HANDOFF_URL = _read("str", "HANDOFF_URL", "").rstrip("/")  # such as https://example.zendesk.com
+HANDOFF_USER = _read("str", "HANDOFF_USER", "")  # the agent's e-mail address, for Zendesk alone
+HANDOFF_TOKEN = _secret("HANDOFF_TOKEN")
+HANDOFF_GROUP = _read("str", "HANDOFF_GROUP", "Users")  # the group of new tickets, for Zammad alone
+HANDOFF_ALL = _read("bool", "HANDOFF_ALL", False) and bool(
+    HANDOFF_TO
+)  # each new ticket, not only those chosen
+if HANDOFF_TO and not (HANDOFF_URL and HANDOFF_TOKEN and (HANDOFF_USER or HANDOFF_TO == "zammad")):
+    raise ImproperlyConfigured(
+        f"HANDOFF_TO: {HANDOFF_TO!r} needs HANDOFF_URL and HANDOFF_TOKEN (or HANDOFF_TOKEN_FILE), and Zendesk "
+        "HANDOFF_USER as well."
+    )
 IMAP_URL = _secret("IMAP_URL")  # imaps://user@host/INBOX?done=Archive
 IMAP_PASSWORD = _secret("IMAP_PASSWORD")
 IMAP_SECONDS = _read("float", "IMAP_SECONDS", 60.0, validate=validate.Range(min=5))  # between two visits
