@@ -217,7 +217,7 @@ def _moment(headers: Mapping[str, Sequence[str]]) -> datetime | None:
 
 def _content_type(part: Any) -> str:
     try:
-        return str(part.get_content_type()).lower()
+        return re.sub(r"[^\x21-\x7e]", "", str(part.get_content_type()).lower())
     except _UNREADABLE:
         return "text/plain" if "text" in str(part.get("content-type", "text")) else "application/octet-stream"
 
