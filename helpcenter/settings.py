@@ -310,9 +310,9 @@ DEFAULT_FROM_EMAIL = _read("str", "DEFAULT_FROM_EMAIL", "help@localhost")
 
 # --- e-mail that comes in (assistant.mailroom); nothing set: none does -------------------------------------
 MAIL_ADDRESS = _read("str", "MAIL_ADDRESS", "")  # such as help@example.org; replies go to help+…@example.org
-# Between an address and its tag; empty where the mail server knows no such addresses: then replies go to
+# Between an address and its tag; "none" where the mail server knows no such addresses: then replies go to
 # MAIL_ADDRESS itself and are known by the mails that they answer.
-MAIL_TAG_SEPARATOR = _read("str", "MAIL_TAG_SEPARATOR", "+", validate=validate.OneOf(["+", "-", "=", ""]))
+MAIL_TAG_SEPARATOR = _read("str", "MAIL_TAG_SEPARATOR", "+", validate=validate.OneOf(["+", "-", "=", "none"]))
 # Name under which our own mail server writes Authentication-Results; empty: nothing is known about senders.
 MAIL_AUTHSERV_ID = _read("str", "MAIL_AUTHSERV_ID", "")
 MAIL_MAX_MB = _read("int", "MAIL_MAX_MB", 25, validate=validate.Range(min=1, max=100))
