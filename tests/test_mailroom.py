@@ -118,6 +118,12 @@ def test_an_address_with_a_wrong_signature_is_no_key(ticket):
     assert take(sent_to(forged, sender="Eve <eve@example.org>")).ticket != ticket
 
 
+def test_without_tags_replies_go_to_the_address_itself_and_are_known_by_what_they_answer(ticket, settings):
+    settings.MAIL_TAG_SEPARATOR = "none"
+    assert reply_address(ticket) == "help@example.net"
+    assert take(answering(ticket)).outcome == Outcome.REPLY
+
+
 def test_a_new_secret_key_ends_no_reply_address(ticket, settings):
     address = reply_address(ticket)
     settings.SECRET_KEY = "another " * 8

@@ -2,7 +2,7 @@
 
 from assistant.admin.desk_rules import DeskRulesAdmin, HolidayAdmin, KnownProblemAdmin, RotaMemberAdmin
 from assistant.admin.evaluations import EvaluatedQuestionAdmin
-from assistant.admin.hooks import WebhookDeliveryAdmin, WebhookEndpointAdmin
+from assistant.admin.hooks import HandOffAdmin, WebhookDeliveryAdmin, WebhookEndpointAdmin
 from assistant.admin.inbound import InboundMailAdmin, MailboxAdmin
 from assistant.admin.lessons import CannedReplyAdmin, LessonAdmin, RatingAdmin
 from assistant.admin.phrases import EscalationPhraseAdmin
@@ -15,6 +15,7 @@ __all__ = [
     "EscalationPhraseAdmin",
     "EvaluatedQuestionAdmin",
     "FeedbackAdmin",
+    "HandOffAdmin",
     "HolidayAdmin",
     "InboundMailAdmin",
     "KnownProblemAdmin",

@@ -36,14 +36,12 @@ def reply_address(ticket: Ticket) -> str | None:
     if not inbound:
         return None
     local, _at, domain = inbound.rpartition("@")
-    if not settings.MAIL_TAG_SEPARATOR:
-        return str(inbound)
-    return f"{local}{settings.MAIL_TAG_SEPARATOR}{_tag(ticket)}@{domain}"
+    return f"{local}{separator}{_tag(ticket)}@{domain}" if (separator := _separator()) else str(inbound)
 
 
 def ticket_of_address(address: str) -> Ticket | None:
     """The ticket whose signed reply address this is."""
-    separator = settings.MAIL_TAG_SEPARATOR
+    separator = _separator()
     if not settings.MAIL_ADDRESS or not separator:
         return None
     own, _at, own_domain = settings.MAIL_ADDRESS.lower().rpartition("@")
@@ -59,7 +57,7 @@ def ticket_of_address(address: str) -> Ticket | None:
 
 def is_our_address(address: str) -> bool:
     """Our inbound address, with whatever tag, or the one that our mails are from."""
-    separator = settings.MAIL_TAG_SEPARATOR
+    separator = _separator()
     own, _at, own_domain = settings.MAIL_ADDRESS.lower().rpartition("@")
     local, _at, domain = address.lower().rpartition("@")
     if own and domain == own_domain and (local == own or (separator and local.startswith(own + separator))):
@@ -89,6 +87,11 @@ def is_our_id(message_id: str) -> bool:
 def ticket_of_subject(subject: str) -> Ticket | None:
     found = _REFERENCE.search(subject)
     return Ticket.objects.filter(reference=found["reference"].upper()).first() if found else None
+
+
+def _separator() -> str:
+    """Empty where the mail server knows no tags."""
+    return "" if settings.MAIL_TAG_SEPARATOR == "none" else str(settings.MAIL_TAG_SEPARATOR)
 
 
 def _tag(ticket: Ticket) -> str:
