@@ -91,3 +91,39 @@ def calibrate_task(calibration_id: int) -> None:
     from assistant.calibration.running import run
 
     run(calibration_id)
+
+
+@shared_task(name="assistant.replay", soft_time_limit=1140, time_limit=1200)  # type: ignore[untyped-decorator]
+def replay_task(replay_id: int) -> None:
+    """An editor waits for it in the admin. Safe to repeat: one that has ended, or is in hand, is left alone."""
+    from assistant.whatif.running import run
+
+    run(replay_id)
+
+
+@shared_task(name="assistant.resume_replays", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]
+def resume_replays_task() -> None:
+    from assistant.whatif.running import resume_lost
+
+    try:
+        resume_lost()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("Lost replays are left to the next sweep: %s", error)
+
+
+@shared_task(name="assistant.refresh_gaps", soft_time_limit=570, time_limit=600)  # type: ignore[untyped-decorator]
+def refresh_gaps_task(refresh_id: int) -> None:
+    """Safe to repeat: a run that has ended is left alone."""
+    from assistant.gaps.refreshing import run
+
+    run(refresh_id)
+
+
+@shared_task(name="assistant.look_for_gaps", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]
+def look_for_gaps_task() -> None:
+    from assistant.gaps.refreshing import start_if_due
+
+    try:
+        start_if_due()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("Gaps are left to the next sweep: %s", error)

@@ -67,8 +67,11 @@ def post_worker_init(worker: Any) -> None:  # noqa: ARG001 (gunicorn's signature
 
 
 def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001 (gunicorn's signature)
+    from knowledge import viewing
+
     for sweeper in _sweepers:
         sweeper.stop(timeout_seconds=5.0)
+    viewing.write()
 
 
 def _warm() -> None:

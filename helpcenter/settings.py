@@ -204,6 +204,7 @@ LANGUAGE_CODE = _read("str", "LANGUAGE_CODE", "en", validate=validate.OneOf(["de
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = _read("str", "TIME_ZONE", "Europe/Berlin")
 USE_I18N = USE_TZ = True
+FORMAT_MODULE_PATH = "helpcenter.formats"
 
 # --- people -----------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
@@ -288,9 +289,11 @@ CELERY_BEAT_SCHEDULE = {  # seconds; a wake-up that nobody took by then is not w
     },
     "desk": {"task": "assistant.keep_desk_rules", "schedule": 30.0, "options": {"expires": 30.0}},
     "settle": {"task": "assistant.settle_interrupted", "schedule": 30.0, "options": {"expires": 30.0}},
+    "resume-replays": {"task": "assistant.resume_replays", "schedule": 30.0, "options": {"expires": 30.0}},
     "webhooks": {"task": "assistant.deliver_due_webhooks", "schedule": 30.0, "options": {"expires": 30.0}},
     "hand-offs": {"task": "assistant.hand_over_due", "schedule": 30.0, "options": {"expires": 30.0}},
     "read-mail": {"task": "assistant.process_due_mail", "schedule": 30.0, "options": {"expires": 30.0}},
+    "gaps": {"task": "assistant.look_for_gaps", "schedule": 60.0, "options": {"expires": 60.0}},
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
 

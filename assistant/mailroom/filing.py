@@ -22,7 +22,7 @@ from assistant.mailroom.reading import Read, read_mail
 from assistant.mailroom.remarks import Remark
 from assistant.mailroom.robots import Robot, robot_of, takes_no_replies
 from assistant.models import MAX_DETAIL_LENGTH, Ticket, TicketMessage, TicketReason
-from assistant.services import add_customer_message, matter_of, open_ticket
+from assistant.services import add_customer_message, matter_in, open_ticket
 from assistant.validation import InvalidInput, clean_email
 from knowledge.language import detect_language
 
@@ -168,7 +168,8 @@ def _file_new(
     language = detect_language(f"{read.subject}\n{words}", fallback=settings.LANGUAGE_CODE)
     subject = read.subject or _first_line(folded.new) or _("(no subject)")
     address = _answerable(read)
-    matter = matter_of(f"{read.subject}\n{words}")
+    found = matter_in(f"{read.subject}\n{words}")
+    matter = found.matter if found is not None else None
     detail = _shortened(words, remarks)
     try:
         ticket = open_ticket(

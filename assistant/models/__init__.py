@@ -25,6 +25,7 @@ from assistant.models.questions import (
     Stage,
 )
 from assistant.models.tickets import (
+    BY_CUSTOMER,
     MAX_DETAIL_LENGTH,
     UNSETTLED,
     MessageAuthor,
@@ -39,6 +40,7 @@ from assistant.models.tickets import (
 )
 
 __all__ = [
+    "BY_CUSTOMER",
     "FOR_EDITORS",
     "MAX_DETAIL_LENGTH",
     "MAX_QUESTION_LENGTH",
@@ -83,8 +85,11 @@ __all__ = [
     "measured",
     "new_reference",
     "new_token",
+    "replays",
+    "wanted",
 ]
 
-from assistant import measured  # after the rows that its own point to
+# After the rows that their own point to.
+from assistant import measured, replays, wanted
 from assistant.hooks import models as hooks
 from assistant.mailroom import models as mailroom
