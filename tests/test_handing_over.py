@@ -73,7 +73,7 @@ def test_an_outage_is_waited_for(server):
     server.refusal = (503, {"error": "maintenance"})
     hand_over_due()
     hand_off = HandOff.objects.get()
-    assert hand_off.due_at > timezone.now() and "maintenance" in hand_off.error
+    assert hand_off.due_at and hand_off.due_at > timezone.now() and "maintenance" in hand_off.error
     server.refusal = None
     time_passes()
     hand_over_due()

@@ -22,7 +22,7 @@ _REFERENCE = re.compile(r"\[(?P<reference>T-[0-9A-Z]{4,10})\]", re.IGNORECASE)
 
 
 def mail_domain() -> str:
-    return settings.SITE_URL.split("://")[-1].split("/")[0].split(":")[0]
+    return str(settings.SITE_URL).split("://")[-1].split("/")[0].split(":")[0]
 
 
 def loop_value() -> str:
@@ -63,7 +63,7 @@ def is_our_address(address: str) -> bool:
     if own and domain == own_domain and (local == own or (separator and local.startswith(own + separator))):
         return True
     sender = settings.DEFAULT_FROM_EMAIL.lower().rpartition("<")[2].rstrip("> ")
-    return address.lower() == sender
+    return bool(address.lower() == sender)
 
 
 def ticket_of_ids(message_ids: Iterable[str]) -> Ticket | None:

@@ -117,7 +117,7 @@ def read_mail(raw: bytes) -> Read:
 def _parse(raw: bytes) -> EmailMessage:
     if raw.startswith(b"From "):  # the first line of a mailbox file, as some pipes hand it over
         raw = raw.partition(b"\n")[2]
-    return BytesParser(policy=email.policy.default).parsebytes(raw)  # type: ignore[return-value]
+    return BytesParser(policy=email.policy.default).parsebytes(raw)
 
 
 # --- headers ------------------------------------------------------------------------------------------
