@@ -14,10 +14,13 @@ from typing import Protocol
 from assistant.calibration.store import in_force
 from assistant.confidence import Confidence, SiteCalibration, assess
 from assistant.models import Stage, TicketReason
-from assistant.writers import Draft, WriterUnavailable, get_writer, joined
+from assistant.writers import Draft, WriterUnavailable, get_writer, joined, no_stand_ins, patience
 from knowledge.models import Language, Reader
 from knowledge.retrieval import PASSAGES, Retrieval, RetrievedPassage, retrieve, translation_of
 
+WRITING_SECONDS = (
+    8.5  # from the beginning of a decision on; a model that has not written by then is not waited for
+)
 _SHORTEST_PART = 3  # words; what is shorter is no question of its own
 _MOST_PARTS = (
     3  # each is looked for by itself: a message of two hundred would keep a thread for half a minute
@@ -105,6 +108,7 @@ class _Desk:
         return _Found(retrieval, assess(retrieval, self.site))
 
 
+@patience(WRITING_SECONDS)
 def decide(
     inquiry: Inquiry,
     retriever: Retriever | None = None,
@@ -125,6 +129,7 @@ def decide(
     return _joined(parts, whole) if parts else _decision(whole)
 
 
+@no_stand_ins()
 def candidates(inquiry: Inquiry) -> list[Decision]:
     """What the articles of each language would be quoted with, were the threshold zero; in the order of `decide`.
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from assistant.asking import Decision
 from assistant.models import (
     Answer,
+    AnswerEvidence,
     Citation,
     ConsideredPassage,
     Priority,
@@ -98,6 +99,10 @@ def publish_answer(question: Question, decision: Decision) -> None:
         )
         for citation in draft.citations
     )
+    if draft.generations:
+        AnswerEvidence.objects.create(
+            question=question, generations=[one.as_record() for one in draft.generations]
+        )
 
 
 def escalate(

@@ -8,6 +8,7 @@ from django.db import InterfaceError, OperationalError
 from assistant import outbox
 from assistant.abuse.budgets import forget_full_budgets
 from assistant.interrupted import settle_interrupted
+from assistant.writers.spending import forget_old_replies
 from knowledge.turns import Turn, our_turn
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ def settle_interrupted_task() -> None:
 def forget_full_budgets_task() -> None:
     try:
         forget_full_budgets()
+        forget_old_replies()
     except (OperationalError, InterfaceError) as error:
         log.warning("Full budgets are left to the next sweep: %s", error)
 

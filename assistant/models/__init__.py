@@ -5,6 +5,7 @@ models here, so it is imported as well.
 """
 
 from assistant.models.budgets import SpentBudget
+from assistant.models.generation import AnswerEvidence, ModelReply, ModelUsage
 from assistant.models.mails import Mail, MailQuerySet
 from assistant.models.questions import (
     MAX_QUESTION_LENGTH,
@@ -38,6 +39,7 @@ __all__ = [
     "MAX_DETAIL_LENGTH",
     "MAX_QUESTION_LENGTH",
     "Answer",
+    "AnswerEvidence",
     "Channel",
     "Citation",
     "ConfidenceLevel",
@@ -50,6 +52,8 @@ __all__ = [
     "MailQuerySet",
     "Matter",
     "MessageAuthor",
+    "ModelReply",
+    "ModelUsage",
     "Priority",
     "Question",
     "QuestionStatus",
