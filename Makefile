@@ -9,7 +9,7 @@ PORT ?= 8000
 DEMO_DIR ?= var/demo
 XDIST ?= -n auto --dist loadgroup
 
-.PHONY: demo test test-services check serve lock messages bench bench-index bench-services bench-abuse weigh chaos quality fusion ablation signals fit dictionary clean
+.PHONY: demo test test-services check serve lock messages bench bench-index bench-services bench-abuse bench-desk weigh chaos quality fusion ablation signals fit dictionary clean
 
 $(VENV)/runtime: requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -96,6 +96,13 @@ bench-abuse: $(VENV)/runtime  ## one client sends 200 requests a second: what it
 	  until curl -fs http://127.0.0.1:$(BENCH_PORT)/readyz >/dev/null; do sleep 1; done; \
 	  $(MANAGE) benchmark_abuse --site http://127.0.0.1:$(BENCH_PORT)
 
+bench-desk: export DATA_DIR := var/bench-desk
+bench-desk: $(VENV)/runtime  ## the support desk's pages with 50 000 tickets: time and number of queries
+	@rm -rf $$DATA_DIR
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) collectstatic --noinput --verbosity 0
+	@$(MANAGE) benchmark_desk --tickets 50000
+
 weigh: export DATA_DIR := var/weigh
 weigh: export ABUSE_PROTECTION := 0
 weigh: $(VENV)/dev  ## kilobytes, requests, time to the first byte and layout shift of each kind of page
@@ -142,6 +149,8 @@ chaos: $(VENV)/dev  ## kills and faults against real processes; 300 kills, 8 peo
 DATA ?= ../shared/data
 WORK ?= var/quality
 SETS ?= doc2dial covid_faq xquad mtrag emanual
+# The demo help center is one of the sets that retrieval is fitted on.
+FITTED := $(addprefix $(DATA)/,$(SETS)) knowledge/demo
 
 quality: $(VENV)/runtime  ## import every labelled set into a database of its own and evaluate it
 	@mkdir -p $(WORK)
@@ -159,10 +168,10 @@ quality: $(VENV)/runtime  ## import every labelled set into a database of its ow
 	done
 
 fusion: $(VENV)/runtime  ## fit the weights that retrieval ships with; before quality, signals and fit
-	@$(MANAGE) fit_fusion $(addprefix $(DATA)/,$(SETS)) --work $(WORK)
+	@$(MANAGE) fit_fusion $(FITTED) --work $(WORK)
 
 ablation: $(VENV)/runtime  ## every signal, baseline and part of the mix on every labelled set; in memory
-	@$(MANAGE) measure_sets $(addprefix $(DATA)/,$(SETS)) --work $(WORK)
+	@$(MANAGE) measure_sets $(FITTED) --work $(WORK)
 
 # MOST=200 asks at most so many of a kind and language.
 signals: $(VENV)/runtime  ## decide every labelled question, plain, with its gold hidden and off-topic; in memory

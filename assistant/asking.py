@@ -7,7 +7,7 @@ what to do with a ticket.
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, zip_longest
 from typing import Protocol
 
@@ -95,17 +95,32 @@ class _Desk:
 
     retriever: Retriever
     site: SiteCalibration | None
+    threshold: float | None = None  # 0..1, in the place of the one in force
+    _seen: dict[tuple[object, ...], _Found] = field(default_factory=dict)  # nothing is looked for twice
 
-    def look(self, inquiry: Inquiry, article_language: str) -> _Found:
-        retrieval = self.retriever(
-            inquiry.text,
-            language=inquiry.language,
-            article_language=article_language,
-            user=inquiry.reader,
-            history=inquiry.history,
-            excluded_article_ids=inquiry.excluded_article_ids,
-        )
-        return _Found(retrieval, assess(retrieval, self.site))
+    def look(
+        self, inquiry: Inquiry, article_language: str, *, only_article_ids: tuple[int, ...] | None = None
+    ) -> _Found:
+        key = (inquiry.text, inquiry.history, article_language, only_article_ids)
+        if key not in self._seen:
+            retrieval = self.retriever(
+                inquiry.text,
+                language=inquiry.language,
+                article_language=article_language,
+                user=inquiry.reader,
+                history=inquiry.history,
+                excluded_article_ids=inquiry.excluded_article_ids,
+                only_article_ids=only_article_ids,
+            )
+            self._seen[key] = _Found(retrieval, assess(retrieval, self.site))
+        found = self._seen[key]
+        if self.threshold is None:
+            return found
+        return replace(found, confidence=replace(found.confidence, threshold=self.threshold))
+
+    def scores(self) -> list[float]:
+        """Of all that was found, rising: where a threshold makes a difference."""
+        return sorted({one.confidence.score for one in self._seen.values() if one.retrieval.passages})
 
 
 @patience(WRITING_SECONDS)
@@ -121,8 +136,7 @@ def decide(
     """
     on_stage(Stage.SEARCHING)
     desk = _Desk(retrieve, in_force()) if retriever is None else _Desk(retriever, None)
-    whole = _found(inquiry, desk)
-    parts = _answerable_parts(inquiry, whole, desk)
+    parts, whole = _parts_and_whole(inquiry, desk)
     on_stage(Stage.CHECKING)
     if parts or _is_enough(whole):
         on_stage(Stage.WRITING)
@@ -131,19 +145,31 @@ def decide(
 
 @no_stand_ins()
 def candidates(inquiry: Inquiry) -> list[Decision]:
-    """What the articles of each language would be quoted with, were the threshold zero; in the order of `decide`.
+    """What `decide` would answer at every threshold there may be, the lowest first.
 
-    A calibration looks at every threshold at once: at each, the first of these that reaches it is the answer.
+    A calibration looks at all of them at once: at each, the first of these whose `confidence.raw` reaches it is the
+    answer. Raises WriterUnavailable.
     """
     desk = _Desk(retrieve, None)
+    for each in (inquiry, *_parts(inquiry)):
+        for article_language in _own_first(inquiry):
+            desk.look(each, article_language)
+    steps: dict[tuple[int, ...], tuple[float, list[_Found], _Found]] = {}
+    for threshold in desk.scores():
+        parts, whole = _parts_and_whole(inquiry, replace(desk, threshold=threshold))
+        if parts or _is_enough(whole):
+            # The same as one step below: it holds up to here.
+            steps[tuple(id(one.retrieval) for one in parts or [whole])] = (threshold, parts, whole)
     decisions = []
-    for article_language in _own_first(inquiry):
-        found = _in_own_language(desk.look(inquiry, article_language), inquiry, desk)
-        if found.retrieval.passages:
-            draft = get_writer().write(found.retrieval)
-            reason = TicketReason.UNGROUNDED if draft is None else None
-            decisions.append(Decision(found.retrieval, found.confidence, draft=draft, reason=reason))
+    for threshold, parts, whole in sorted(steps.values(), key=lambda step: step[0]):
+        made = _joined(parts, whole, _written) if parts else _written(whole)
+        decisions.append(replace(made, confidence=replace(made.confidence, raw=threshold)))
     return decisions
+
+
+def _parts_and_whole(inquiry: Inquiry, desk: _Desk) -> tuple[list[_Found], _Found]:
+    whole = _found(inquiry, desk)
+    return _answerable_parts(inquiry, whole, desk), whole
 
 
 def _is_enough(found: _Found) -> bool:
@@ -151,15 +177,20 @@ def _is_enough(found: _Found) -> bool:
 
 
 def _decision(found: _Found) -> Decision:
+    try:
+        return _written(found)
+    except WriterUnavailable:
+        return Decision(found.retrieval, found.confidence, reason=TicketReason.WRITER_UNAVAILABLE)
+
+
+def _written(found: _Found) -> Decision:
+    """Raises WriterUnavailable."""
     retrieval, confidence = found.retrieval, found.confidence
     if not retrieval.passages:
         return Decision(retrieval, confidence, reason=TicketReason.NO_PASSAGES)
     if not confidence.is_sufficient:
         return Decision(retrieval, confidence, reason=TicketReason.LOW_CONFIDENCE)
-    try:
-        draft = get_writer().write(retrieval)
-    except WriterUnavailable:
-        return Decision(retrieval, confidence, reason=TicketReason.WRITER_UNAVAILABLE)
+    draft = get_writer().write(retrieval)
     if draft is None:
         return Decision(retrieval, confidence, reason=TicketReason.UNGROUNDED)
     return Decision(retrieval, confidence, draft=draft)
@@ -191,40 +222,41 @@ def _in_own_language(found: _Found, inquiry: Inquiry, desk: _Desk) -> _Found:
     translated = translation_of(found.retrieval.article_ids[0], inquiry.language)
     if translated is None or translated in inquiry.excluded_article_ids:
         return found
-    retrieval = desk.retriever(
-        inquiry.text,
-        language=inquiry.language,
-        article_language=inquiry.language,
-        user=inquiry.reader,
-        history=inquiry.history,
-        only_article_ids=(translated,),
-    )
-    return _Found(retrieval, found.confidence) if retrieval.passages else found
+    there = desk.look(inquiry, inquiry.language, only_article_ids=(translated,))
+    return replace(there, confidence=found.confidence) if there.retrieval.passages else found
+
+
+def _parts(inquiry: Inquiry) -> list[Inquiry]:
+    """The questions in a message of several; a later one may lean on an earlier one as a follow-up does."""
+    texts = [text for text in _PARTS.split(inquiry.text) if len(text.split()) >= _SHORTEST_PART]
+    if not 2 <= len(texts) <= _MOST_PARTS:
+        return []
+    said = [f"user: {text}" for text in texts]
+    return [
+        replace(inquiry, text=text, history=(*inquiry.history, *said[:number]))
+        for number, text in enumerate(texts)
+    ]
 
 
 def _answerable_parts(inquiry: Inquiry, whole: _Found, desk: _Desk) -> list[_Found]:
     """What was found for each question in a message of several, where each can be answered from another article."""
-    texts = [text for text in _PARTS.split(inquiry.text) if len(text.split()) >= _SHORTEST_PART]
-    if not 2 <= len(texts) <= _MOST_PARTS:
+    parts = [_found(part, desk) for part in _parts(inquiry)]
+    if not parts:
         return []
-    # A later part may lean on an earlier one as a follow-up does.
-    parts = []
-    history = inquiry.history
-    for text in texts:
-        parts.append(_found(replace(inquiry, text=text, history=history), desk))
-        history = (*history, f"user: {text}")
     articles = {part.first_article for part in parts}
     if len(articles) < 2 or not all(part.confidence.is_sufficient for part in parts):
         return []
     return parts if whole.first_article in articles or not whole.confidence.is_sufficient else []
 
 
-def _joined(parts: Sequence[_Found], whole: _Found) -> Decision:
+def _joined(
+    parts: Sequence[_Found], whole: _Found, write: Callable[[_Found], Decision] = _decision
+) -> Decision:
     """One answer from several; as sure as its least sure part."""
-    decisions = [_decision(part) for part in parts]
+    decisions = [write(part) for part in parts]
     drafts = [one.draft for one in decisions if one.draft is not None]
     if len(drafts) < len(decisions):
-        return _decision(whole)
+        return write(whole)
     least_sure = min((part.confidence for part in parts), key=lambda confidence: confidence.score)
     first = parts[0].retrieval
     passages: dict[int, RetrievedPassage] = {}

@@ -17,7 +17,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,15 +98,20 @@ class ConfidenceModel:
     threshold: float  # 0..1, below it nothing is answered
     high: float  # 0..1, from here on the level is high
     recipe: str  # fingerprint it was fitted with
+    reranker: str  # value of RERANKER_MODEL it was fitted with
     fitted_on: str  # sets, sizes and date, for people
     provenance: dict[str, Any]
-    fingerprint: str  # of the file
+    fingerprint: str  # of the file and, where there is one, of the reranker beside it
     is_own: bool  # CONFIDENCE_FILE names it; otherwise it is the shipped one
 
     @property
     def name(self) -> str:
         """Of the threshold that comes with the model. The shipped one has seen no question of the site."""
         return f"{OPERATORS if self.is_own else 'development sets'}: {self.fitted_on}"
+
+    def fits(self, recipe: str) -> bool:
+        """Whether it was fitted on what is retrieved now."""
+        return (self.recipe, self.reranker) == (recipe, settings.RERANKER_MODEL)
 
     def score(self, signals: dict[str, float], *, is_other_language: bool) -> float:
         regression = self.other_language if is_other_language else self.same_language
@@ -119,12 +124,12 @@ def is_of_site(calibration: str) -> bool:
 
 
 def assess(retrieval: Retrieval, site: SiteCalibration | None = None) -> Confidence:
-    model = load_model(settings.CONFIDENCE_FILE)
+    model = model_in_use()
     signals = {name: float(value) for name, value in asdict(compute_signals(retrieval)).items()}
     is_other = retrieval.article_language != retrieval.question_language
     raw = model.score(signals, is_other_language=is_other) if retrieval.passages else 0.0
     threshold, high, name = model.threshold, model.high, model.name
-    score, calibrated = raw, model.recipe == retrieval.recipe
+    score, calibrated = raw, model.fits(retrieval.recipe)
     if site is not None and (site.recipe, site.model) == (retrieval.recipe, model.fingerprint):
         threshold, high, name, calibrated = site.threshold, max(model.high, site.threshold), site.name, True
         if site.rescale is not None and retrieval.passages:
@@ -143,6 +148,15 @@ def assess(retrieval: Retrieval, site: SiteCalibration | None = None) -> Confide
     )
 
 
+def model_in_use() -> ConfidenceModel:
+    """Under another order of the passages it is another one: a calibration holds for what it was found with."""
+    model = load_model(settings.CONFIDENCE_FILE)
+    if not settings.RERANKER_MODEL:
+        return model
+    beside = f"{model.fingerprint}|{settings.RERANKER_MODEL}"
+    return replace(model, fingerprint=hashlib.sha256(beside.encode()).hexdigest())
+
+
 @functools.cache
 def load_model(path: str) -> ConfidenceModel:
     """The model in `path`, or the shipped one where it is empty. Raises ImproperlyConfigured."""
@@ -157,6 +171,7 @@ def load_model(path: str) -> ConfidenceModel:
             threshold=raw["threshold"],
             high=raw["high"],
             recipe=raw["recipe"],
+            reranker=raw.get("reranker", ""),
             fitted_on=raw["fitted_on"],
             provenance=raw["provenance"],
             fingerprint=hashlib.sha256(content).hexdigest(),

@@ -65,6 +65,17 @@ class ReplyForm(forms.Form):
     body = CheckedField(partial(clean_text, field="body", required=True), label=_("Your reply"))
 
 
+class RatingForm(forms.Form):
+    content = forms.ChoiceField(
+        choices=[("yes", _("Yes")), ("no", _("No"))],
+        error_messages={
+            "required": _("Please choose “Yes” or “No”."),
+            "invalid_choice": _("Please choose “Yes” or “No”."),
+        },
+    )
+    comment = CheckedField(partial(clean_text, field="comment", limit=1000))
+
+
 class FeedbackForm(forms.Form):
     helpful = forms.ChoiceField(
         choices=[("yes", _("Yes")), ("no", _("No"))],

@@ -1,38 +1,72 @@
-"""What the e-mails to customers say. When they leave, and how often that is tried, is `assistant.outbox`'s business."""
+"""What the e-mails say. When they leave, and how often that is tried, is `assistant.outbox`'s business."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import translation
 
 from assistant.addresses import of_the_site
-from assistant.models import Mail
+from assistant.models import Mail, MailKind
 from assistant.queue_figures import reply_time
 from knowledge import site
+
+_TEMPLATES = {
+    MailKind.CONFIRMATION: "ticket_confirmation",
+    MailKind.REPLY: "staff_reply",
+    MailKind.MISSED: "target_missed",
+    MailKind.MENTION: "mention",
+    MailKind.SURVEY: "survey",
+}
 
 
 @of_the_site()
 def compose(mail: Mail) -> EmailMessage:
-    ticket, message = mail.ticket, mail.message
-    template = "ticket_confirmation" if message is None else "staff_reply"
-    domain = settings.SITE_URL.split("://")[-1].split("/")[0].split(":")[0]
+    ticket = mail.ticket
+    if mail.staff_email:
+        # Staff read what the administration says, in the site's language and always formal.
+        with translation.override(settings.LANGUAGE_CODE):
+            values = _values(mail, site.current().display_name) | {
+                "note": mail.note,
+                "ticket_url": settings.SITE_URL + reverse("admin:assistant_ticket_change", args=[ticket.pk]),
+            }
+            return _message(mail, mail.staff_email, values)
     with site.as_customers_read() as here, translation.override(ticket.language):
-        values = {
-            "ticket": ticket,
-            "message": message,
-            "site_name": here.display_name,
-            "reply_time": reply_time() if message is None else None,
+        values = _values(mail, here.display_name) | {
+            "message": mail.message,
+            "reply_time": reply_time() if mail.kind == MailKind.CONFIRMATION else None,
             "status_url": settings.SITE_URL + ticket.get_absolute_url(),
         }
-        subject = " ".join(render_to_string(f"mail/{template}_subject.txt", values).split())
-        body = render_to_string(f"mail/{template}.txt", values)
+        return _message(mail, ticket.contact_email, values)
+
+
+def _values(mail: Mail, site_name: str) -> dict[str, Any]:
+    return {"ticket": mail.ticket, "site_name": site_name}
+
+
+def _message(mail: Mail, address: str, values: Mapping[str, Any]) -> EmailMessage:
+    template = _TEMPLATES[MailKind(mail.kind)]
+    subject = " ".join(render_to_string(f"mail/{template}_subject.txt", dict(values)).split())
     return EmailMessage(
         subject=subject,
-        body=body,
-        to=[ticket.contact_email],
-        headers={
-            "Message-ID": f"<{mail.stable_id}@{domain}>",
-            "References": f"<ticket-{ticket.pk}@{domain}>",
-            "Auto-Submitted": "auto-generated" if message is None else "no",
-        },
+        body=render_to_string(f"mail/{template}.txt", dict(values)),
+        to=[address],
+        headers=_headers(mail),
     )
+
+
+def _headers(mail: Mail) -> dict[str, str]:
+    """Mail programs put what belongs to one ticket into one thread, and robots do not answer robots."""
+    domain = settings.SITE_URL.split("://")[-1].split("/")[0].split(":")[0]
+    by_a_person = mail.kind == MailKind.REPLY and mail.message is not None and not mail.message.is_automatic
+    headers = {
+        "Message-ID": f"<{mail.stable_id}@{domain}>",
+        "References": f"<ticket-{mail.ticket_id}@{domain}>",
+        "Auto-Submitted": "no" if by_a_person else "auto-generated",
+    }
+    if mail.kind == MailKind.REPLY:
+        headers["In-Reply-To"] = headers["References"]
+    return headers

@@ -1,11 +1,11 @@
-"""The outbox: e-mails that are owed to customers, each in a row that the transaction that causes it writes.
+"""The outbox: e-mails that are owed to customers or editors, each in a row that its cause's transaction writes.
 
 Promise: each one leaves at least once, whatever is killed or down in between, and always under the same
 Message-ID. Whoever sends one takes it by moving `due_at` behind a lease, sends it outside of any transaction,
 and marks it as sent only after the server took it. Killed in between, the lease runs out and the next sweep
 sends it again. What was rung for may come late, twice or never: the row says what is to be done.
 
-Refuses to decide what a mail says (`assistant.mail`).
+Refuses to decide what a mail says (`assistant.mail`, `knowledge.notices`).
 """
 
 import contextlib
@@ -13,18 +13,20 @@ import logging
 import smtplib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeAlias
 
 from celery import shared_task
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from assistant.mail import compose
-from assistant.models import Mail, MailQuerySet, Ticket, TicketMessage
-from knowledge import bell
+from assistant.models import Mail, MailKind, Ticket, TicketMessage
+from knowledge import bell, notices
+from knowledge.models import Notice
 
 log = logging.getLogger(__name__)
 
@@ -34,27 +36,59 @@ _FIRST_PAUSE_SECONDS = 60  # eight times as long after every try: five tries out
 _PAUSE_GROWTH = 8
 _SKEW = timedelta(minutes=5)  # by which the clocks of several machines may differ
 _SWEEP_SECONDS = 60  # then the rest is left to the next sweep
-_MAILS_A_SWEEP = 200
+_MAILS_A_SWEEP = 200  # of each kind
+
+_Box: TypeAlias = type[Mail] | type[Notice]
+_BOXES: tuple[_Box, ...] = (Mail, Notice)  # customers first
+_READ_ALONG: dict[_Box, tuple[str, ...]] = {
+    Mail: ("ticket__question", "ticket__assignee", "message", "note__author"),
+    Notice: ("recipient",),
+}
 
 _bell: threading.Event | None = None  # of the loop that sends in this process, where there is one
 
 
 def owe_confirmation(ticket: Ticket) -> None:
     """Part of the caller's transaction, as all that follows is of no use without it."""
-    _owe(Mail(ticket=ticket))
+    _owe(Mail(ticket=ticket, kind=MailKind.CONFIRMATION))
 
 
 def owe_reply(message: TicketMessage) -> None:
-    _owe(Mail(ticket=message.ticket, message=message))
+    """Not due before it can no longer be taken back."""
+    due_at = message.held_until or timezone.now()
+    _owe(Mail(ticket=message.ticket, kind=MailKind.REPLY, message=message, due_at=due_at))
+
+
+def owe_missed(ticket: Ticket, addresses: Iterable[str]) -> None:
+    """Tells staff that a target was missed."""
+    for address in addresses:
+        _owe(Mail(ticket=ticket, kind=MailKind.MISSED, staff_email=address))
+
+
+def owe_mention(note: TicketMessage, address: str) -> None:
+    _owe(Mail(ticket=note.ticket, kind=MailKind.MENTION, note=note, staff_email=address))
+
+
+def owe_survey(ticket: Ticket) -> None:
+    """Once for each ticket: the database refuses a second one."""
+    _owe(Mail(ticket=ticket, kind=MailKind.SURVEY))
+
+
+def withdraw_reply(message: TicketMessage) -> bool:
+    """The mail of a held reply is owed no more. False where somebody sends it already, or has sent it."""
+    owed = Mail.objects.filter(message=message, sent_at=None, attempts=0, due_at__gt=timezone.now())
+    deleted, _by_model = owed.delete()
+    return deleted == 1
 
 
 def send_due() -> None:
     """Sends what is due, the longest overdue first. Ends early where the server itself is the trouble."""
     ends = time.monotonic() + _SWEEP_SECONDS
-    due = _due(timezone.now()).order_by("due_at").values_list("pk", flat=True)
-    for mail_id in list(due[:_MAILS_A_SWEEP]):
-        if not _try(mail_id) or time.monotonic() > ends:
-            return
+    for box in _BOXES:
+        due = _due(box, timezone.now()).order_by("due_at").values_list("pk", flat=True)
+        for mail_id in list(due[:_MAILS_A_SWEEP]):
+            if not _try(box, mail_id) or time.monotonic() > ends:
+                return
 
 
 def send_again(*, ticket: Ticket) -> bool:
@@ -88,7 +122,7 @@ def has_loop() -> bool:
 
 @shared_task(name="assistant.send_mail", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]
 def send_mail(mail_id: int) -> None:
-    _try(mail_id)
+    _try(Mail, mail_id)
 
 
 def _owe(mail: Mail) -> None:
@@ -103,50 +137,51 @@ def _ring(mail_id: int) -> None:
     bell.send(send_mail, mail_id, about=f"mail {mail_id}")
 
 
-def _try(mail_id: int) -> bool:
+def _try(box: _Box, mail_id: int) -> bool:
     """One try, unless somebody else has the mail. False where no other mail would fare better now."""
     now = timezone.now()
-    taken = _due(now).filter(pk=mail_id)
+    taken = _due(box, now).filter(pk=mail_id)
     if not taken.update(due_at=now + timedelta(seconds=LEASE_SECONDS), attempts=F("attempts") + 1):
         return True
-    mail = Mail.objects.select_related("ticket__question", "message").filter(pk=mail_id).first()
+    mail = box.objects.select_related(*_READ_ALONG[box]).filter(pk=mail_id).first()
     if mail is None:
         return True
     try:
-        compose(mail).send()
+        message = compose(mail) if isinstance(mail, Mail) else notices.compose(mail)
+        message.send()
     except Exception as error:
         # Whatever it was: the row has to tell, and the other mails have to leave.
         _put_off(mail, error)
         return _concerns_one_mail(error)
-    Mail.objects.filter(pk=mail_id).update(sent_at=timezone.now(), due_at=None, error="")
+    box.objects.filter(pk=mail_id).update(sent_at=timezone.now(), due_at=None, error="")
     return True
 
 
-def _due(now: datetime) -> MailQuerySet:
+def _due(box: _Box, now: datetime) -> "QuerySet[Mail] | QuerySet[Notice]":
     """Also what is to wait for longer than anything waits: the clock was set back, and that holds nobody up."""
     beyond = Q()
     for attempts in range(MAX_ATTEMPTS + 1):
         longest = max(_pause_after(attempts), timedelta(seconds=LEASE_SECONDS)) if attempts else timedelta()
         beyond |= Q(attempts=attempts, due_at__gt=now + longest + _SKEW)
-    return Mail.objects.filter(Q(due_at__lte=now) | beyond)
+    return box.objects.filter(Q(due_at__lte=now) | beyond)
 
 
 def _pause_after(attempts: int) -> timedelta:
     return timedelta(seconds=_FIRST_PAUSE_SECONDS * _PAUSE_GROWTH ** (attempts - 1))
 
 
-def _put_off(mail: Mail, error: Exception) -> None:
+def _put_off(mail: Mail | Notice, error: Exception) -> None:
     gives_up = _is_final(error) or mail.attempts >= MAX_ATTEMPTS
     pause = _pause_after(mail.attempts)
     # Only while the lease is still ours: somebody else may have sent it by now.
-    Mail.objects.filter(pk=mail.pk, due_at=mail.due_at).update(
+    type(mail).objects.filter(pk=mail.pk, due_at=mail.due_at).update(
         due_at=None if gives_up else timezone.now() + pause, error=_described(error)
     )
     # The server's words may hold the address; they stay in the row.
     log.log(
         logging.ERROR if gives_up else logging.WARNING,
-        "mail %d: try %d failed (%s), %s",
-        mail.pk,
+        "%s: try %d failed (%s), %s",
+        mail.stable_id,
         mail.attempts,
         type(error).__name__,
         "given up" if gives_up else f"next in {pause.total_seconds():.0f} s",

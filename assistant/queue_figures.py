@@ -47,11 +47,16 @@ def reply_time() -> ReplyTime | None:
     """None where there is too little to go by."""
     now = timezone.now()
     rows = (
-        Ticket.objects.filter(completed_at__gte=now - LATELY)
+        Ticket.objects.filter(completed_at__gte=now - LATELY, is_spam=False, merged_into=None)
         .annotate(
             replied_at=Min(
                 "messages__created_at",
-                filter=Q(messages__author_kind=MessageAuthor.STAFF, messages__is_internal=False),
+                filter=Q(
+                    messages__author_kind=MessageAuthor.STAFF,
+                    messages__is_internal=False,
+                    messages__is_automatic=False,
+                    messages__withdrawn_at=None,
+                ),
             )
         )
         # What was settled without a word needed none.

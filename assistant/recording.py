@@ -8,6 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from assistant.asking import Decision
+from assistant.desk.clock import arrive
 from assistant.models import (
     Answer,
     AnswerEvidence,
@@ -113,7 +114,7 @@ def escalate(
     priority: Priority = Priority.NORMAL,
 ) -> None:
     has_contact = bool(question.contact_email)
-    ticket = Ticket.objects.create(
+    ticket = Ticket(
         question=question,
         conversation=question.conversation,
         subject=question.text[:300].replace("\n", " "),
@@ -127,6 +128,9 @@ def escalate(
         status=TicketStatus.OPEN if has_contact else TicketStatus.AWAITING_CONTACT,
         completed_at=timezone.now() if has_contact else None,
     )
+    if has_contact:
+        arrive(ticket)
+    ticket.save()
     if has_contact:
         owe_confirmation(ticket)
 

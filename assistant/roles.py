@@ -1,4 +1,4 @@
-"""Groups to begin with: Editors write articles, Support settles tickets, Analysts look at figures, Leads decide.
+"""Groups to begin with, for who writes, approves and publishes, and who settles tickets, looks at figures and decides.
 
 They are a start, not a policy: a group that exists is left as its administrator made it.
 """
@@ -24,13 +24,49 @@ _SUPPORT = (
     "assistant.add_escalationphrase",
     "assistant.change_escalationphrase",
     "assistant.delete_escalationphrase",
+    "assistant.view_cannedreply",
+    "assistant.add_cannedreply",
+    "assistant.change_cannedreply",
+    "assistant.view_lesson",
+    "assistant.view_rating",
+    "assistant.view_knownproblem",
+    "assistant.add_knownproblem",
+    "assistant.change_knownproblem",
+    "assistant.view_deskrules",
+    "assistant.view_holiday",
+    "assistant.view_rotamember",
+)
+_DESK = (
+    "assistant.add_deskrules",
+    "assistant.change_deskrules",
+    "assistant.add_holiday",
+    "assistant.change_holiday",
+    "assistant.delete_holiday",
+    "assistant.add_rotamember",
+    "assistant.change_rotamember",
+    "assistant.delete_rotamember",
+    "assistant.delete_cannedreply",
 )
 
+_AUTHORS = (
+    *_SEEN_BY_ALL,
+    *_RECORDS,
+    "knowledge.add_article",
+    "knowledge.change_article",
+    "knowledge.view_articletemplate",
+)
+_REVIEWERS = (*_AUTHORS, "knowledge.review_article")
+_PUBLISHERS = (*_REVIEWERS, "knowledge.publish_article")
+
 ROLES: Final[dict[str, tuple[str, ...]]] = {
+    "Authors": _AUTHORS,
+    "Reviewers": _REVIEWERS,
+    "Publishers": _PUBLISHERS,
     "Editors": (
-        *_SEEN_BY_ALL,
-        "knowledge.add_article",
-        "knowledge.change_article",
+        *_PUBLISHERS,
+        "knowledge.add_articletemplate",
+        "knowledge.change_articletemplate",
+        "knowledge.delete_articletemplate",
         "knowledge.add_category",
         "knowledge.change_category",
         "knowledge.delete_category",
@@ -41,11 +77,12 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "knowledge.add_synonymgroup",
         "knowledge.change_synonymgroup",
         "knowledge.delete_synonymgroup",
-        *_RECORDS,
+        "assistant.view_lesson",
+        "assistant.change_lesson",
     ),
     "Support": _SUPPORT,
-    "Analysts": (*_SEEN_BY_ALL, *_RECORDS, "assistant.view_quality"),
-    "Leads": (*_SUPPORT, "assistant.view_quality", "assistant.recalibrate"),
+    "Analysts": (*_SEEN_BY_ALL, *_RECORDS, "assistant.view_rating", "assistant.view_quality"),
+    "Leads": (*_SUPPORT, *_DESK, "assistant.view_quality", "assistant.recalibrate"),
 }
 
 

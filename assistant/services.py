@@ -10,6 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -19,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from assistant.addresses import of_the_site
 from assistant.asking import Decision, Inquiry, decide, nobody_waits
+from assistant.desk.clock import arrive, keep_time
 from assistant.matters import Phrase, find_matter
 from assistant.models import (
     MAX_DETAIL_LENGTH,
@@ -32,6 +34,7 @@ from assistant.models import (
     Priority,
     Question,
     QuestionStatus,
+    Rating,
     Stage,
     Ticket,
     TicketMessage,
@@ -257,7 +260,7 @@ def open_ticket(
         with transaction.atomic():
             if question is not None:
                 claim_undecided(question)  # whoever still looks for an answer comes too late
-            ticket = Ticket.objects.create(
+            ticket = Ticket(
                 **values,
                 question=question,
                 conversation=conversation or (question.conversation if question else None),
@@ -267,6 +270,8 @@ def open_ticket(
                 idempotency_key=key or None,
                 request_hash=request_hash,
             )
+            arrive(ticket)
+            ticket.save()
             owe_confirmation(ticket)
     except IntegrityError:
         # Somebody else was first: the same key, or the same question.
@@ -308,7 +313,8 @@ def complete_ticket(
         )
         ticket.refresh_from_db()
         if claimed:
-            ticket.save()  # for its history: the conditional update above writes none
+            arrive(ticket)
+            ticket.save()  # for its history, too: the conditional update above writes none
             owe_confirmation(ticket)
     if not claimed and idempotency_key and ticket.idempotency_key == idempotency_key:
         return _same_request(ticket, request_hash)
@@ -339,56 +345,95 @@ def leave_feedback(
     return feedback
 
 
-def add_customer_message(*, ticket: Ticket, body: str, idempotency_key: str = "") -> TicketMessage:
-    """A reply from the status page. A ticket that waits for the customer, or was solved, is open again.
+def rate_ticket(*, ticket: Ticket, is_content: bool, comment: str = "") -> Rating:
+    """One verdict a ticket; the last one counts. Raises InvalidInput while the ticket is not settled."""
+    if ticket.status not in (TicketStatus.SOLVED, TicketStatus.CLOSED):
+        raise InvalidInput("ticket", _("This request is still being worked on."))
+    values = {"is_content": is_content, "comment": clean_text(comment, field="comment", limit=1000)}
+    rating, _is_new = Rating.objects.update_or_create(ticket=ticket, defaults=values)
+    return rating
 
-    Raises InvalidInput and IdempotencyConflict.
+
+def add_customer_message(*, ticket: Ticket, body: str, idempotency_key: str = "") -> TicketMessage:
+    """A reply from the status page. A ticket that does not wait for us is open again; spam stays what it is.
+
+    In a ticket that was merged into another it reaches that one. Raises InvalidInput and IdempotencyConflict.
     """
     cleaned = clean_text(body, field="body", limit=MAX_DETAIL_LENGTH, required=True)
     key = clean_idempotency_key(idempotency_key)
     try:
         with transaction.atomic():
+            stored = _held(ticket)
             message = TicketMessage.objects.create(
-                ticket=ticket,
+                ticket=stored,
                 author_kind=MessageAuthor.CUSTOMER,
                 body=cleaned,
-                author=ticket.customer,
+                author=stored.customer,
                 idempotency_key=key or None,
             )
-            if ticket.status in (TicketStatus.PENDING, TicketStatus.SOLVED):
-                ticket.status = TicketStatus.OPEN
-            ticket.save()
+            # Closed a moment ago, for instance: whoever wrote it saw a form and must be heard.
+            if stored.status not in (TicketStatus.OPEN, TicketStatus.AWAITING_CONTACT) and not stored.is_spam:
+                stored.status = TicketStatus.OPEN
+            stored.customer_wrote_at = message.created_at
+            keep_time(stored)
+            stored.save()
     except IntegrityError:
-        stored = TicketMessage.objects.filter(idempotency_key=key).first() if key else None
-        if stored is None:
+        known = TicketMessage.objects.filter(idempotency_key=key).first() if key else None
+        if known is None:
             raise
-        if (stored.ticket_id, stored.body) != (ticket.pk, cleaned):
+        if known.body != cleaned or ticket.pk not in (known.ticket_id, known.came_from_id):
             raise IdempotencyConflict from None
-        return stored
+        return known
+    ticket.status = stored.status
     return message
 
 
-def add_staff_message(*, ticket: Ticket, author: Any, body: str, is_internal: bool = False) -> TicketMessage:
-    """A reply to the customer, mailed after commit, or a note among staff that is never sent."""
+def add_staff_message(
+    *,
+    ticket: Ticket,
+    author: Any,
+    body: str,
+    is_internal: bool = False,
+    held_for: timedelta = timedelta(),
+) -> TicketMessage:
+    """A reply to the customer, mailed after commit, or a note among staff that is never sent.
+
+    For as long as a reply is `held_for`, nobody else sees it and `assistant.desk.take_back` can undo it.
+    """
     cleaned = clean_text(body, field="body", limit=MAX_DETAIL_LENGTH, required=True)
-    if not is_internal and not ticket.contact_email:
-        raise InvalidInput(
-            "body", _("This customer left no e-mail address; only internal notes are possible.")
-        )
     with transaction.atomic():
+        stored = _held(ticket)
+        if not is_internal and not stored.contact_email:
+            raise InvalidInput(
+                "body", _("This customer left no e-mail address; only internal notes are possible.")
+            )
+        now = timezone.now()
         message = TicketMessage.objects.create(
-            ticket=ticket,
+            ticket=stored,
             author_kind=MessageAuthor.STAFF,
             author=author,
             body=cleaned,
             is_internal=is_internal,
+            held_until=now + held_for if held_for and not is_internal else None,
         )
         if not is_internal:
             owe_reply(message)
-            if ticket.status == TicketStatus.OPEN:
-                ticket.status = TicketStatus.PENDING
-        ticket.save()
+            if stored.status == TicketStatus.OPEN:
+                stored.status = TicketStatus.PENDING
+            stored.first_replied_at = stored.first_replied_at or now
+            stored.noticed_at = None
+            keep_time(stored)
+        stored.save()
+    ticket.status, ticket.first_replied_at = stored.status, stored.first_replied_at
     return message
+
+
+def _held(ticket: Ticket) -> Ticket:
+    """The row as it stands now, or the one that it was merged into, for nobody else to change until commit."""
+    stored = Ticket.objects.select_for_update().get(pk=ticket.pk)
+    if stored.merged_into_id is not None:
+        stored = Ticket.objects.select_for_update().get(pk=stored.merged_into_id)
+    return stored
 
 
 def history_of(earlier: Sequence[Question]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The sweep of mails, interrupted questions and full budgets inside the web process of `serve`.
+"""The sweep of mails, dates, the desk's rules, interrupted questions and full budgets in the web process of `serve`.
 
 With a broker, beat rings instead.
 
@@ -13,7 +13,9 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 
 from assistant import outbox
 from assistant.abuse.budgets import forget_full_budgets
+from assistant.desk.sweep import keep_the_rules
 from assistant.interrupted import settle_interrupted
+from knowledge.dates import keep_dates
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +57,10 @@ class Sweeper(threading.Thread):
 
     def _sweep(self) -> None:
         outbox.send_due()
+        keep_dates()
         now = time.monotonic()
         if now >= self._settle_due:
             self._settle_due = now + _SETTLE_SECONDS
             settle_interrupted()
+            keep_the_rules()
             forget_full_budgets()

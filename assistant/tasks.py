@@ -7,6 +7,7 @@ from django.db import InterfaceError, OperationalError
 
 from assistant import outbox
 from assistant.abuse.budgets import forget_full_budgets
+from assistant.desk.sweep import keep_the_rules
 from assistant.interrupted import settle_interrupted
 from assistant.writers.spending import forget_old_replies
 from knowledge.turns import Turn, our_turn
@@ -31,6 +32,14 @@ def settle_interrupted_task() -> None:
                 settle_interrupted()
     except (OperationalError, InterfaceError) as error:
         log.warning("Interrupted questions are left to the next sweep: %s", error)
+
+
+@shared_task(name="assistant.keep_desk_rules", soft_time_limit=150, time_limit=180)  # type: ignore[untyped-decorator]
+def keep_desk_rules_task() -> None:
+    try:
+        keep_the_rules()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("The desk's rules are left to the next sweep: %s", error)
 
 
 @shared_task(name="assistant.forget_full_budgets", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]

@@ -9,6 +9,7 @@ import uuid
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -16,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from assistant import desk, services
 from assistant.answer_page import AnswerPage, answer_page
 from assistant.conversation_page import turns_of
-from assistant.forms import ContactForm, FollowUpTicketForm, ReplyForm, TicketForm
+from assistant.forms import ContactForm, FollowUpTicketForm, RatingForm, ReplyForm, TicketForm
 from assistant.models import Question, Ticket, TicketStatus
 from assistant.queue_figures import reply_time
 from assistant.services import IdempotencyConflict
@@ -83,13 +84,15 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def ticket(request: HttpRequest, token: str) -> HttpResponse:
-    return _render_ticket(request, get_object_or_404(Ticket, token=token))
+    found = _find_ticket(token)
+    # A link to what was merged leads on; one thread has one address.
+    return _render_ticket(request, found) if found.token == token else redirect(found)
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def ticket_reply(request: HttpRequest, token: str) -> HttpResponse:
-    found = get_object_or_404(Ticket, token=token)
+    found = _find_ticket(token)
     if request.method != "POST" or not found.takes_replies:
         return redirect(found)
     form = ReplyForm(request.POST)
@@ -108,7 +111,7 @@ def ticket_reply(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def ticket_close(request: HttpRequest, token: str) -> HttpResponse:
     """The customer needs no more help. It can be taken up again, so nothing is asked twice."""
-    found = get_object_or_404(Ticket, token=token)
+    found = _find_ticket(token)
     if request.method == "POST" and found.takes_replies and desk.solve_ticket(ticket=found):
         messages.success(request, _("Good to hear. The request is closed; you can take it up again below."))
     return redirect(found)
@@ -117,10 +120,33 @@ def ticket_close(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def ticket_reopen(request: HttpRequest, token: str) -> HttpResponse:
-    found = get_object_or_404(Ticket, token=token)
+    found = _find_ticket(token)
     if request.method == "POST" and found.status == TicketStatus.SOLVED and desk.reopen_ticket(ticket=found):
         messages.success(request, _("The request is open again. Tell us below what is missing."))
     return redirect(found)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def ticket_rate(request: HttpRequest, token: str) -> HttpResponse:
+    """Whether the customer was content with how it was settled."""
+    found = _find_ticket(token)
+    if request.method != "POST" or found.status not in (TicketStatus.SOLVED, TicketStatus.CLOSED):
+        return redirect(found)
+    form = RatingForm(request.POST)
+    if form.is_valid():
+        services.rate_ticket(
+            ticket=found,
+            is_content=form.cleaned_data["content"] == "yes",
+            comment=form.cleaned_data["comment"],
+        )
+        return redirect(f"{found.get_absolute_url()}#rating")
+    return _render_ticket(request, found, rating_form=form, status=UNPROCESSABLE)
+
+
+def _find_ticket(token: str) -> Ticket:
+    """The ticket of a link, or the one that it has become part of."""
+    return desk.followed(get_object_or_404(Ticket.objects.select_related("merged_into"), token=token))
 
 
 def _opened(request: HttpRequest, data: dict[str, str], question: Question | None) -> Ticket:
@@ -165,16 +191,23 @@ def _render_new_ticket(
 
 
 def _render_ticket(
-    request: HttpRequest, found: Ticket, *, form: ReplyForm | None = None, status: int = 200
+    request: HttpRequest,
+    found: Ticket,
+    *,
+    form: ReplyForm | None = None,
+    rating_form: RatingForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     context = {
         "ticket": found,
-        "thread": found.messages.filter(is_internal=False),
+        "thread": found.messages.for_customer(timezone.now()),
         "turns": _sent_along(request, found.question),
         "masked_email": _masked(found.contact_email),
         "takes_replies": found.takes_replies,
         "reply_time": reply_time() if found.status == TicketStatus.OPEN else None,
         "form": form,
+        "rating": getattr(found, "rating", None),
+        "rating_form": rating_form,
         "alternates": alternates("ticket", {"token": found.token}),
     }
     return render(request, "assistant/ticket.html", context, status=status)

@@ -69,6 +69,13 @@ def switches_are_known(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
             current_recipe()
         except EmbedderUnavailable as error:
             found.append(Error(str(error), id="helpcenter.E003"))
+    if settings.RERANKER_MODEL:
+        from knowledge.embeddings.cross_encoder import RerankerUnavailable, check_reranker
+
+        try:
+            check_reranker(settings.RERANKER_MODEL)
+        except RerankerUnavailable as error:
+            found.append(Error(str(error), id="helpcenter.E006"))
     if settings.ANSWER_WRITER != "extractive" or settings.CONFIDENCE_FILE:
         from assistant.confidence import load_model
         from assistant.writers import check_name

@@ -228,6 +228,10 @@ CHROMA_URL = _read("str", "CHROMA_URL", "")
 EMBEDDING_MODEL = _read("str", "EMBEDDING_MODEL", "minilm-de-en")
 EMBEDDING_DEVICE = _read("str", "EMBEDDING_DEVICE", "cpu", validate=validate.OneOf(["cpu", "cuda", "auto"]))
 EMBEDDING_THREADS = _read("int", "EMBEDDING_THREADS", 0, validate=validate.Range(min=0))  # 0: torch decides
+RERANKER_MODEL = _read("str", "RERANKER_MODEL", "")  # empty: the order of the mix stays
+RERANKER_SECONDS = _read(
+    "float", "RERANKER_SECONDS", 0.5, validate=validate.Range(min=0, max=5)
+)  # for each look; then the order stays
 # A question that was asked of the old index has to end before its passages may go.
 RETIRED_INDEX_SECONDS = _read("int", "RETIRED_INDEX_SECONDS", 600, validate=validate.Range(min=0))
 # Hubs are asked only when a hub model is configured; knowledge.embeddings decides which that is.
@@ -296,12 +300,14 @@ CELERY_BEAT_SCHEDULE = {  # seconds; a wake-up that nobody took by then is not w
     "build-index": {"task": "knowledge.build_index", "schedule": 5.0, "options": {"expires": 5.0}},
     "compare-index": {"task": "knowledge.compare_index", "schedule": 5.0, "options": {"expires": 5.0}},
     "repair-index": {"task": "knowledge.repair_index", "schedule": 60.0, "options": {"expires": 60.0}},
+    "keep-dates": {"task": "knowledge.keep_dates", "schedule": 5.0, "options": {"expires": 5.0}},
     "send-mail": {"task": "assistant.send_due_mail", "schedule": 30.0, "options": {"expires": 30.0}},
     "forget-budgets": {
         "task": "assistant.forget_full_budgets",
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },
+    "desk": {"task": "assistant.keep_desk_rules", "schedule": 30.0, "options": {"expires": 30.0}},
     "settle": {"task": "assistant.settle_interrupted", "schedule": 30.0, "options": {"expires": 30.0}},
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}

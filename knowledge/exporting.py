@@ -18,7 +18,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from knowledge.importers.markdown import EXPORT_KEY, EXPORT_VERSION, EXPORTED_PICTURE
-from knowledge.models import Article, Category
+from knowledge.models import Article, Category, Status
 
 _AT_ONCE = 200  # articles in memory
 
@@ -58,7 +58,7 @@ def as_markdown(article: Article, places: "_Places") -> bytes:
         "category": places.names(article.category_id),
         "category_slugs": places.slugs(article.category_id),
         "labels": article.labels,
-        "status": article.status,
+        "status": _status(article),
         "audience": article.audience,
         "translation_group": article.translation_group,
         "source": article.source,
@@ -68,6 +68,13 @@ def as_markdown(article: Article, places: "_Places") -> bytes:
     kept = {key: value for key, value in fields.items() if value not in ("", [])}
     head = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=float("inf"))
     return f"---\n{head}---\n{article.body}".encode()
+
+
+def _status(article: Article) -> str:
+    """Dates stay behind: what waits for one, or had its last, is not to be online at once where it comes in."""
+    if article.is_scheduled():
+        return Status.IN_REVIEW.value
+    return Status.ARCHIVED.value if article.is_over() else article.status
 
 
 def export_to_folder(target: Path) -> int:

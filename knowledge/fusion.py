@@ -29,13 +29,15 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from knowledge.followups import Leaning
+
 DEFAULTS_FILE: Final = Path(__file__).with_name("fusion_defaults.json")
 _ANY: Final = ""  # the key of the mix for a language nobody fitted
 
-_LEXICAL_GRID: Final = tuple(round(0.1 + 0.05 * step, 2) for step in range(19))
-_DISCOUNT_GRID: Final = (0.0, 0.05, 0.1, 0.15)
-_UNIT_GRID: Final = (0.0, 0.3, 0.5, 0.65)
-_NEARNESS_GRID: Final = (0.0, 0.1, 0.2)
+_LEXICAL_GRID: Final = tuple(round(0.15 + 0.05 * step, 2) for step in range(14))
+_HEADING_GRID: Final = (0.0, 0.1, 0.15, 0.2, 0.3)
+_UNIT_GRID: Final = (0.0, 0.15, 0.3, 0.45, 0.6)
+_NEARNESS_GRID: Final = (0.0, 0.25, 0.5)
 _RELATIVE_GRID: Final = (0.0, 0.5, 1.0)
 _SMOOTHING: Final = 2  # steps of the lexical grid to either side
 _OTHER_VOTE: Final = 0.5  # of a corpus in another language than the one fitted
@@ -75,8 +77,8 @@ class Mix:
     """How much each signal counts, for one kind of question."""
 
     lexical: float  # >= 0, for BM25 in relation to what it is divided by; a cosine of 1 counts 1
-    heading_discount: float  # >= 0, taken off the headings' cosine before it may stand in for the text's
-    units: float = 0.0  # 0..1, share of the nearest unit in the cosine of the text
+    headings: float = 0.0  # 0..1, share of title and heading path in the cosine
+    units: float = 0.0  # 0..1, share of the nearest unit in the rest of it
     nearness: float = 0.0  # >= 0, for neighbours of the question that stand together
     relative: float = (
         0.0  # 0..1: BM25 is divided by the question's mass (0), by the pool's spread (1), or between
@@ -89,6 +91,7 @@ class FusionWeights:
 
     same_language: Mapping[str, Mix]  # by language of question and passage; "" for any other language
     other_language: Mix  # where BM25 meets only names, numbers and loan words
+    follow_ups: Leaning
     provenance: str
 
     def mix(self, language: str, *, is_other_language: bool) -> Mix:
@@ -125,6 +128,7 @@ def default_weights() -> FusionWeights:
     return FusionWeights(
         same_language={language: Mix(**mix) for language, mix in raw["same_language"].items()},
         other_language=Mix(**raw["other_language"]),
+        follow_ups=Leaning(**raw["follow_ups"]),
         provenance=raw["provenance"],
     )
 
@@ -188,51 +192,63 @@ class Grid:
         has_mass = all(pool.mass for pool in kept)
         self._axes = (
             _UNIT_GRID if any(one.unit_cosine is not None for one in signals) else (0.0,),
-            _DISCOUNT_GRID if any(one.heading_cosine is not None for one in signals) else _DISCOUNT_GRID[1:2],
+            _HEADING_GRID if any(one.heading_cosine is not None for one in signals) else (0.0,),
             _RELATIVE_GRID if has_mass else (0.0,),
             _NEARNESS_GRID if has_mass and any(one.nearness for one in signals) else (0.0,),
             _LEXICAL_GRID,
         )
-        self._gains: dict[str, NDArray[np.float64]] = {}
-        self._floors: dict[str, float] = {}
+        self._gains: dict[str, NDArray[np.float64]] = {}  # by corpus, of every mix
+        self._shortfalls: dict[str, NDArray[np.float64]] = {}  # of its gain behind the best baseline's
+        self._misses: dict[str, NDArray[np.float64]] = {}  # of its hit@1 behind the best baseline's
         for corpus in sorted(self._language):
             own = [pool for pool in kept if pool.corpus == corpus]
             if own:
                 prepared = _Pools.of(own)
-                gains = [_gain(prepared.ranks(self._mix(place))) for place in np.ndindex(*self._shape)]
-                self._gains[corpus] = np.array(gains).reshape(self._shape)
-                self._floors[corpus] = max(_gain(_Pools.of(own).ranks_by(one)) for one in BASELINES.values())
+                baselines = [_worth(prepared.ranks_by(one)) for one in BASELINES.values()]
+                hits, gains = (
+                    np.array(figures).reshape(self._shape)
+                    for figures in zip(
+                        *(_worth(prepared.ranks(self._mix(place))) for place in np.ndindex(*self._shape)),
+                        strict=True,
+                    )
+                )
+                self._gains[corpus] = gains
+                self._shortfalls[corpus] = np.maximum(0.0, max(gain for _hits, gain in baselines) - gains)
+                self._misses[corpus] = np.maximum(0.0, max(hit for hit, _gain in baselines) - hits)
 
     @property
     def _shape(self) -> tuple[int, ...]:
         return tuple(len(axis) for axis in self._axes)
 
     def _mix(self, place: Sequence[int]) -> Mix:
-        units, discount, relative, nearness, lexical = (
+        units, headings, relative, nearness, lexical = (
             axis[index] for axis, index in zip(self._axes, place, strict=True)
         )
-        return Mix(lexical, discount, units, nearness, relative)
+        return Mix(lexical, headings, units, nearness, relative)
 
     def best(self, language: str, *, without: str = "") -> Mix:
         """Best mean over corpora of hit@1 and reciprocal rank, less twice what falls short of the best baseline.
 
-        Corpora of other languages take part with half a vote, `without` takes none, and the curve over the lexical
-        weight is smoothed: with a handful of corpora the raw optimum of one language belongs to its labels and
-        fails on the corpus left out (docs/quality-research.md).
+        Among the mixes that find no right article less often than the best baseline of any corpus of the language
+        (where there is none, of those that miss least). Corpora of other languages take part with half a vote,
+        `without` takes none, and the curve over the lexical weight is smoothed: with a handful of corpora the raw
+        optimum of one language belongs to its labels and fails on the corpus left out (docs/quality-research.md).
         """
-        total = np.zeros(self._shape)
+        total, missed = np.zeros(self._shape), np.zeros(self._shape)
         votes = 0.0
         for corpus, gains in self._gains.items():
             if corpus != without:
-                vote = 1.0 if self._language[corpus] == language else _OTHER_VOTE
-                shortfall = np.maximum(0.0, self._floors[corpus] - gains)
-                total += vote * (gains - _SHORTFALL * shortfall)
+                is_own = self._language[corpus] == language
+                vote = 1.0 if is_own else _OTHER_VOTE
+                total += vote * (gains - _SHORTFALL * self._shortfalls[corpus])
+                missed += is_own * self._misses[corpus]
                 votes += vote
         if not votes:
             raise ValueError("a fit needs a corpus that it is not to be tried on")
         width = ((0, 0),) * (total.ndim - 1) + ((_SMOOTHING, _SMOOTHING),)
         padded = np.pad(total / votes, width, mode="edge")
         smooth = sliding_window_view(padded, 2 * _SMOOTHING + 1, axis=-1).mean(axis=-1)
+        smooth = np.where(missed <= missed.min() + 1e-9, smooth, -np.inf)
         equals = np.argwhere(smooth >= smooth.max() - 1e-9)
         return self._mix(equals[len(equals) // 2].tolist())
 
@@ -256,7 +272,7 @@ class _Signals:
     """Of many candidates end to end, float64 of shape (candidates,)."""
 
     cosine: NDArray[np.float64]
-    headings: NDArray[np.float64]  # -inf where there are none
+    headings: NDArray[np.float64]  # the cosine itself where there are none
     units: NDArray[np.float64]  # the cosine itself where there are none
     bm25: NDArray[np.float64]
     nearness: NDArray[np.float64]  # divided by the question's mass
@@ -285,8 +301,8 @@ def _signals(candidates: Sequence[Candidate], mass: float | None) -> _Signals:
     spread = float(bm25.std()) / deviation if deviation > _NO_DEVIATION else 0.0
     return _Signals(
         cosine=cosine,
-        headings=np.array([-np.inf if value is None else value for value in headings]),
-        units=np.array([own if value is None else value for value, own in zip(units, cosine, strict=True)]),
+        headings=_or_own(headings, cosine),
+        units=_or_own(units, cosine),
         bm25=bm25,
         nearness=np.array([candidate.nearness for candidate in candidates]) / mass,
         mass=np.full(len(candidates), mass),
@@ -296,12 +312,15 @@ def _signals(candidates: Sequence[Candidate], mass: float | None) -> _Signals:
 
 def _values(signals: _Signals, mix: Mix) -> NDArray[np.float64]:
     text = (1 - mix.units) * signals.cosine + mix.units * signals.units
-    # A question often is its heading in other words, and the text below dilutes that. The better of the two
-    # counts.
-    semantic = np.maximum(text, signals.headings - mix.heading_discount)
+    # A question often is its heading in other words, and the text below dilutes that.
+    semantic = (1 - mix.headings) * text + mix.headings * signals.headings
     lexical = signals.bm25 / (signals.mass ** (1 - mix.relative) * signals.spread**mix.relative)
     values: NDArray[np.float64] = semantic + mix.lexical * lexical + mix.nearness * signals.nearness
     return values
+
+
+def _or_own(values: Sequence[float | None], cosine: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.array([own if value is None else value for value, own in zip(values, cosine, strict=True)])
 
 
 def _filled(values: Sequence[float | None]) -> NDArray[np.float64]:
@@ -400,5 +419,7 @@ class _Pools:
         return np.where(np.isfinite(right), ranks, np.inf)
 
 
-def _gain(ranks: NDArray[np.float64]) -> float:
-    return float(np.mean(((ranks <= 1) + 1.0 / ranks) / 2))
+def _worth(ranks: NDArray[np.float64]) -> tuple[float, float]:
+    """hit@1, and the mean of it and the mean reciprocal rank."""
+    hits = float(np.mean(ranks <= 1))
+    return hits, (hits + float(np.mean(1.0 / ranks))) / 2

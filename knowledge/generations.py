@@ -82,7 +82,7 @@ def trouble_of(generation: Generation) -> str:
 
 
 def progress_of(generation: Generation) -> Progress:
-    published = Article.objects.published()
+    published = Article.objects.for_index()
     lacking = _lacking(generation)
     return Progress(
         done=published.fresh(generation.recipe).count(),
@@ -240,7 +240,7 @@ def _of_row(generation: Generation) -> QuerySet[Generation]:
 
 def _lacking(generation: Generation) -> QuerySet[Article]:
     """What the live one answers from and this one would not."""
-    return Article.objects.published().fresh(live_recipe()).stale(generation.recipe)
+    return Article.objects.for_index().fresh(live_recipe()).stale(generation.recipe)
 
 
 def _is_quiet() -> Q:

@@ -1,8 +1,8 @@
 """What an embedding model is worth on labelled questions, on sentence pairs and on a probe; no database.
 
 Passages are cut, indexed and ranked as on a site, and searched exactly. `measured` tells the signals apart:
-vectors of the passages alone, with the headings', BM25 alone, and the mix that customers get. `pools` is what
-`knowledge.fusion.fit` learns from.
+vectors of the passages alone, with the headings', BM25 alone, and the mix that customers get. `knowledge.pools`
+makes of it what is fitted on.
 """
 
 import json
@@ -25,7 +25,8 @@ from knowledge.language import SHORT, detect_language, most_likely_language
 from knowledge.lexical import LexicalIndex, LexicalRow
 from knowledge.models import Article, Language, Reader
 from knowledge.plaintext import join_preface
-from knowledge.ranking import Placed, Reading, Stored, order, signals_of
+from knowledge.ranking import Placed, Reading, Stored, order
+from knowledge.reranking import reranked
 from knowledge.retrieval import PASSAGES, POOL, Retrieval, RetrievedPassage
 from knowledge.units import rows_to_int8
 
@@ -84,11 +85,12 @@ class QuestionReader:
 
 
 def read_set(folder: Path, *, work: Path | None = None) -> dict[str, IndexedArticles]:
-    """The articles of a set, a folder with `articles.jsonl`, by language.
+    """The articles of a set, a folder with `articles.jsonl` or with files as `import_articles` reads them, by language.
 
     In `work` they are kept with their vectors, for as long as the recipe is the same. Raises UnusablePath where there
     are none in any language.
     """
+    source = folder / "articles.jsonl"
     found: dict[str, IndexedArticles] = {}
     problem: UnusablePath | None = None
     for place, language in enumerate(Language.values):
@@ -98,7 +100,7 @@ def read_set(folder: Path, *, work: Path | None = None) -> dict[str, IndexedArti
                 found[language] = pickle.loads(kept.read_bytes())  # noqa: S301 - our own file
                 continue
             found[language] = index_articles(
-                folder / "articles.jsonl",
+                source if source.exists() else folder,
                 language=language,
                 embedder=get_embedder(),
                 first_number=place * _NUMBERS_APART,
@@ -194,50 +196,6 @@ def read_wording(
     return reading, {*nearest, *(row for row, _bm25 in articles.lexical.search(reading.terms, POOL))}
 
 
-def pools(
-    articles: IndexedArticles,
-    questions: Sequence[LabelledQuestion],
-    *,
-    reader: QuestionReader,
-    corpus: str = "",
-) -> list[LabelledPool]:
-    """The candidates of every question, as retrieval proposes them; questions without gold are left out."""
-    found: list[LabelledPool] = []
-    reader.learn((question.language, question.text) for question in questions)
-    for question in questions:
-        gold = frozenset(articles.numbers[key] for key in question.gold if key in articles.numbers)
-        if not gold:
-            continue
-        reading, proposed = read_wording(articles, question.text, language=question.language, reader=reader)
-        signals = signals_of(
-            reading,
-            sorted(proposed),
-            {row: articles.stored[row] for row in proposed},
-            articles.lexical,
-            question.language != articles.language,
-        )
-        found.append(
-            LabelledPool(
-                corpus=corpus,
-                language=question.language,
-                candidates=tuple(candidate for candidate, _units in signals),
-                article_ids=gold,
-                mass=reading.mass or None,
-            )
-        )
-    return found
-
-
-def found_by_words(articles: IndexedArticles, questions: Sequence[LabelledQuestion]) -> float:
-    """hit@1 of BM25 alone, 0..1."""
-    hits = 0
-    for question in questions:
-        gold = {articles.numbers[key] for key in question.gold if key in articles.numbers}
-        best = articles.lexical.search(articles.lexical.terms(question.text), 1)
-        hits += any(articles.stored[row].article_id in gold for row, _bm25 in best)
-    return hits / len(questions) if questions else 0.0
-
-
 class MemoryHelpCenter:
     """A help center without a database: `retrieve` answers as `knowledge.retrieval.retrieve` does."""
 
@@ -296,16 +254,16 @@ class MemoryHelpCenter:
             is_other_language=articles.language != language,
             last_answer=articles.lexical.terms(last_answer(history), language=language),
         )
+        placed = reranked(ranked, lambda row: articles.passages[row].embedded)
         return Retrieval(
             question=ranked.reading.text,
             question_language=language,
             article_language=articles.language,
             recipe="",
             passages=tuple(
-                self._passage(articles, rank, placed)
-                for rank, placed in enumerate(ranked.placed[:PASSAGES], start=1)
+                self._passage(articles, rank, one) for rank, one in enumerate(placed[:PASSAGES], start=1)
             ),
-            article_ids=tuple(dict.fromkeys(placed.candidate.article_id for placed in ranked.placed)),
+            article_ids=tuple(dict.fromkeys(one.candidate.article_id for one in placed)),
             lexical=articles.lexical,
             terms=ranked.reading.terms,
             history=ranked.history,

@@ -15,7 +15,7 @@ _SPAN: Final = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?\s*(?:[-–—]|bis|to)\s*(
 Span: TypeAlias = tuple[time, time]  # opens, closes; 23:59:59 for midnight
 Week: TypeAlias = Sequence[Sequence[Span]]  # seven days
 
-_MIDNIGHT: Final = time(23, 59, 59)
+MIDNIGHT: Final = time(23, 59, 59)  # as a closing: the end of the day
 
 
 class BadHours(ValueError):
@@ -85,7 +85,7 @@ def standing(week: Week, now: datetime) -> Standing:
 
 def _clock(hour: str, minute: str | None, part: str) -> time:
     if int(hour) == 24 and int(minute or 0) == 0:
-        return _MIDNIGHT
+        return MIDNIGHT
     try:
         return time(int(hour), int(minute or 0))
     except ValueError as error:
@@ -93,4 +93,4 @@ def _clock(hour: str, minute: str | None, part: str) -> time:
 
 
 def _shown(clock: time) -> str:
-    return "24:00" if clock == _MIDNIGHT else f"{clock:%H:%M}"
+    return "24:00" if clock == MIDNIGHT else f"{clock:%H:%M}"

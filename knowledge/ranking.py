@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from knowledge.followups import UNKNOWN_ANSWER, share_of_history
-from knowledge.fusion import Candidate, FusionWeights, fuse
+from knowledge.followups import UNKNOWN_ANSWER, Signs
+from knowledge.fusion import Candidate, FusionWeights, default_weights, fuse
 from knowledge.lexical import LexicalIndex, QuestionTerm
 from knowledge.units import unit_cosines
 
@@ -71,23 +71,16 @@ def order(
     weights: FusionWeights | None = None,
 ) -> Order:
     """`readings` are the question alone and, after a history, together with it."""
+    weights = weights or default_weights()
     ids = sorted(stored)
     found = [signals_of(reading, ids, stored, lexical, is_other_language) for reading in readings]
     values = [
-        {
-            entry.passage_id: entry.fused
-            for entry in fuse(
-                [candidate for candidate, _units in signals],
-                language=language,
-                mass=reading.mass or None,
-                weights=weights,
-            )
-        }
+        ranking_values(reading, [candidate for candidate, _units in signals], language, weights)
         for reading, signals in zip(readings, found, strict=True)
     ]
     share = 0.0
     if len(readings) > 1 and ids:
-        share = _share(values[0], values[1], stored, lexical, last_answer)
+        share = weights.follow_ups.share(signs_of(values[0], values[1], stored, lexical, last_answer))
     fused = {key: (1 - share) * values[0][key] + share * values[-1][key] for key in ids}
     leading = 1 if share >= 0.5 else 0
     signals = dict(zip(ids, found[leading], strict=True))
@@ -99,21 +92,29 @@ def order(
     )
 
 
-def _share(
+def ranking_values(
+    reading: Reading, candidates: Sequence[Candidate], language: str, weights: FusionWeights
+) -> dict[int, float]:
+    """By passage id."""
+    ranked = fuse(candidates, language=language, mass=reading.mass or None, weights=weights)
+    return {entry.passage_id: entry.fused for entry in ranked}
+
+
+def signs_of(
     alone: Mapping[int, float],
     together: Mapping[int, float],
     stored: Mapping[int, Stored],
     lexical: LexicalIndex,
     last_answer: Sequence[QuestionTerm],
-) -> float:
+) -> Signs:
+    """From the ranking values of the question alone and with its history, of the same passages, at least one."""
     first = stored[max(together, key=lambda key: (together[key], -key))].article_id
     members = [key for key, one in stored.items() if one.article_id == first]
     best = lexical.search(last_answer, 1)
     there = max((value or 0.0 for value in lexical.scores(last_answer, members)), default=0.0)
-    return share_of_history(
-        alone=max(alone.values()),
-        with_history=max(together.values()),
-        alone_there=max(alone[key] for key in members),
+    return Signs(
+        better_together=max(together.values()) - max(alone.values()),
+        fits_alone=max(alone[key] for key in members) - max(alone.values()),
         in_last_answer=there / best[0][1] if best else UNKNOWN_ANSWER,
     )
 

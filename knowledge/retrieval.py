@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from knowledge import exact, generations, word_index
+from knowledge.chunking import embedded_text
 from knowledge.embeddings import EmbedderUnavailable
 from knowledge.followups import last_answer, together
 from knowledge.lexical import LexicalIndex, QuestionTerm
 from knowledge.models import Article, Generation, Language, Passage, Reader, SynonymGroup, audiences_for
 from knowledge.ranking import Placed, Reading, Stored, order
+from knowledge.reranking import reranked
 from knowledge.synonyms import Synonyms, read_synonyms
 from knowledge.vectors import CollectionKey, VectorStoreUnavailable, get_store
 
@@ -131,16 +133,17 @@ def retrieve(
         is_other_language=article_language != language,
         last_answer=lexical.terms(last_answer(history), language=language),
     )
+    placed = reranked(found, lambda key: _read_text(rows[key]))
     return Retrieval(
         question=found.reading.text,
         question_language=language,
         article_language=article_language,
         recipe=recipe,
         passages=tuple(
-            _retrieved(rows[placed.candidate.passage_id], rank, placed)
-            for rank, placed in enumerate(found.placed[:limit], start=1)
+            _retrieved(rows[one.candidate.passage_id], rank, one)
+            for rank, one in enumerate(placed[:limit], start=1)
         ),
-        article_ids=tuple(dict.fromkeys(placed.candidate.article_id for placed in found.placed)),
+        article_ids=tuple(dict.fromkeys(one.candidate.article_id for one in placed)),
         lexical=lexical,
         terms=found.reading.terms,
         history=found.history,
@@ -212,6 +215,11 @@ def translation_of(article_id: int, language: str) -> int | None:
     groups = Article.objects.filter(pk=article_id).exclude(translation_group="").values("translation_group")
     linked = Article.objects.published().filter(translation_group__in=groups, language=language)
     return linked.values_list("pk", flat=True).first()
+
+
+def _read_text(row: Passage) -> str:
+    """What a model reads of a passage: as for its vector."""
+    return embedded_text(row.article.title, tuple(row.heading_path), row.text, row.preface)
 
 
 def _retrieved(row: Passage, rank: int, placed: Placed) -> RetrievedPassage:

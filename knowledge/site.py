@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import connection, models
 from django.db.models import Q
 from django.urls import reverse
@@ -104,6 +105,15 @@ class SiteSettings(models.Model):
         _("sites that may embed the help center"),
         blank=True,
         help_text=_("One a line, such as https://shop.example.org or https://*.example.org. Empty: none."),
+    )
+    review_months = models.PositiveSmallIntegerField(
+        _("check articles every … months"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(60)],
+        help_text=_(
+            "When an article is published or checked, the next check is planned. Empty: only by hand."
+        ),
     )
     changed_at = models.DateTimeField(auto_now=True)
 

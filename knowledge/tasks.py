@@ -106,6 +106,16 @@ def _try_later(task: Any, error: Exception, *, about: str) -> None:
     raise task.retry(exc=error, countdown=min(2**task.request.retries, 60))
 
 
+@shared_task(name="knowledge.keep_dates", time_limit=60, soft_time_limit=50)  # type: ignore[untyped-decorator]
+def keep_dates_task() -> None:
+    from knowledge.dates import keep_dates
+
+    try:
+        keep_dates()
+    except OperationalError as error:
+        log.warning("Dates are left to the next sweep: %s", error)
+
+
 @shared_task(name="knowledge.import_upload", time_limit=600, soft_time_limit=540)  # type: ignore[untyped-decorator]
 def import_upload_task(run_id: int) -> None:
     from knowledge.importers.uploads import import_upload

@@ -78,10 +78,8 @@ class ChatServer:
             body=body,
         )
         self.asked.append(asked)
-        if asked.is_structured and not self.takes_schema:
-            said = Said(status=400)
-        else:
-            said = self.behaviour(asked)
+        is_refused = asked.is_structured and not self.takes_schema
+        said = Said(status=400) if is_refused else self.behaviour(asked)
         if said.wait_seconds:
             self.stopping.wait(said.wait_seconds)
         content = said.raw if said.raw is not None else json.dumps(_completion(said, body)).encode()

@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
+from assistant.calibration import store
 from assistant.labels import judge
-from assistant.measured import Verdict
+from assistant.measured import Calibration, CalibrationState, Verdict
 from assistant.models import (
     Answer,
     Citation,
@@ -62,6 +63,13 @@ def labelled_rows(*, off_topic: int = 0) -> list[dict[str, object]]:
         for number in range(off_topic)
     ]
     return rows
+
+
+def in_force(threshold: float, **fields) -> Calibration:
+    """A calibration of this site that decides from now on."""
+    binding = store.binding_fields(store.Binding.now())
+    values = {"state": CalibrationState.LIVE, "source": "test", "max_risk": 0.05, "confidence": 0.95}
+    return Calibration.objects.create(**values | binding | {"threshold": threshold} | fields)
 
 
 def write_rows(path: Path, rows: list[dict[str, object]]) -> Path:

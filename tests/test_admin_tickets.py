@@ -4,6 +4,7 @@ import pytest
 from django.core import mail
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from assistant.models import (
     Answer,
@@ -11,6 +12,7 @@ from assistant.models import (
     ConsideredPassage,
     Conversation,
     Feedback,
+    Mail,
     Priority,
     Question,
     Ticket,
@@ -18,6 +20,7 @@ from assistant.models import (
     TicketReason,
     TicketStatus,
 )
+from assistant.outbox import send_due
 from assistant.services import add_customer_message, add_staff_message
 from knowledge.models import Article
 
@@ -140,6 +143,9 @@ def test_a_reply_is_mailed_and_the_ticket_waits(agent, staff, django_capture_on_
     assert (message.author, message.author_kind, message.is_internal) == (staff, "staff", False)
     ticket.refresh_from_db()
     assert ticket.status == TicketStatus.PENDING
+    assert not mail.outbox, "it can be taken back for ten seconds"
+    Mail.objects.update(due_at=timezone.now())
+    send_due()
     assert [sent.to for sent in mail.outbox] == [["ada@example.org"]]
 
 
@@ -260,7 +266,8 @@ def test_queues(agent, staff):
         for queue in ("open", "mine", "unassigned", "contact")
     }
     assert queues == {"open": {mine, nobodys}, "mine": {mine}, "unassigned": {nobodys}, "contact": {lost}}
-    assert set(agent.get(LIST).context["cl"].queryset) == {mine, nobodys, lost, solved}
+    assert set(agent.get(LIST).context["cl"].queryset) == {mine, nobodys}
+    assert set(agent.get(LIST, {"queue": "all"}).context["cl"].queryset) == {mine, nobodys, lost, solved}
 
 
 def test_search(agent):
@@ -291,7 +298,7 @@ def test_lists_take_as_many_queries_for_fifty_rows_as_for_five(agent, staff, cus
     rows(45)
     many = [queries_of(agent, address) for address in addresses]
     assert [len(queries) for queries in many] == few
-    assert max(few) <= 10
+    assert max(few) <= 12
     assert not [sql for sql in many[0] if '"assistant_ticket"."detail"' in sql]
     assert not [sql for sql in many[1] if '"confidence_signals"' in sql]
 

@@ -49,6 +49,15 @@ def test_the_preview_is_the_page_and_stores_nothing(editor, make_article):
     assert Article.objects.count() == 1
 
 
+def test_the_preview_links_to_what_its_readers_may_read(editor, make_article):
+    for audience in ("public", "signed_in", "internal"):
+        make_article(audience, translation_group=audience, slug=audience, audience=audience, synced=False)
+    body = "[a](article:public) [b](article:signed_in) [c](article:internal)"
+    for audience, links in (("public", 1), ("signed_in", 2), ("internal", 3)):
+        page = editor.post(f"{LIST}preview/", _form(body=body, audience=audience)).content.decode()
+        assert page.split('<div class="prose">')[1].count('href="/en/articles/') == links
+
+
 def test_a_picture_is_checked_and_stored(editor):
     buffer = io.BytesIO()
     Image.new("RGB", (4, 4), "blue").save(buffer, "PNG")
@@ -80,7 +89,7 @@ def test_two_editors_do_not_overwrite_each_other_unawares(editor, staff, client)
     article = Article.objects.create(title="Pause", slug="pause", body="Text.", language="en")
     address = f"{LIST}{article.pk}/change/"
     seen = editor.get(address).context["adminform"].form["seen"].value()
-    assert seen == article.history.get().history_id
+    assert seen == str(article.history.get().history_id)
     other = User.objects.create_superuser("berta", "b@example.org", "a good passphrase")
     client.force_login(other)
     assert client.post(address, _form(body="Berta's.", seen=seen)).status_code == 302

@@ -3,9 +3,12 @@
 import pytest
 
 from assistant.asking import Inquiry, decide
-from knowledge.followups import last_answer, share_of_history, together
+from assistant.confidence import assess
+from knowledge.followups import Signs, last_answer, together
+from knowledge.fusion import default_weights
 from knowledge.models import SynonymGroup
 from knowledge.retrieval import retrieve
+from tests.judged import in_force
 
 PAUSE = "You can pause your subscription for one to three months per calendar year. A pause costs 9 euros a month."
 INVOICE = (
@@ -86,15 +89,10 @@ def test_earlier_questions_are_kept_short_and_the_question_stays_whole():
 
 
 def test_history_counts_for_more_the_better_it_fits():
-    same = {"alone": 0.8, "with_history": 0.8, "alone_there": 0.6, "in_last_answer": 0.5}
+    leaning = default_weights().follow_ups
     shares = [
-        share_of_history(**(same | changed))
-        for changed in (
-            {"with_history": 0.5, "in_last_answer": 0.0},
-            {},
-            {"in_last_answer": 1.0},
-            {"with_history": 1.1, "in_last_answer": 1.0},
-        )
+        leaning.share(Signs(better, fits_alone=-0.2, in_last_answer=there))
+        for better, there in ((-0.3, 0.0), (0.0, 0.5), (0.0, 1.0), (0.3, 1.0))
     ]
     assert shares == sorted(shares)
     assert shares[0] < 0.1 < 0.9 < shares[-1]
@@ -116,24 +114,31 @@ def test_a_misspelt_word_still_counts(articles):
     assert (found.passages[0].bm25 or 0) > 0
 
 
-def test_the_linked_translation_answers_what_only_the_other_article_was_found_for(make_article):
+def test_what_only_the_other_language_can_answer_is_quoted_from_the_linked_translation(make_article):
     english = make_article("Pause your subscription", PAUSE, translation_group="pause")
+    make_article("Download an invoice", INVOICE)
     # Of the German article hardly a word is in the question: what finds it is its English twin.
     german = make_article(
         "Ruhezeit", "Eine Auszeit ist möglich. Preis: 9 EUR.", language="de", translation_group="pause"
     )
-    decision = decide(
-        Inquiry(text="Wie kann ich mein Abonnement pausieren und was kostet das?", language="de")
+    inquiry = Inquiry(text="Wie kann ich mein Abonnement pausieren und für wie viele Monate?", language="de")
+    own, across = (
+        assess(retrieve(inquiry.text, language="de", article_language=language)).raw
+        for language in ("de", "en")
     )
-    if decision.draft is not None:
-        assert decision.draft.citations[0].passage.article_id == german.pk
-        assert decision.retrieval.article_language == "de"
+    assert own < across
+    in_force((own + across) / 2)
+    decision = decide(inquiry)
+    assert decision.draft is not None
+    assert decision.draft.citations[0].passage.article_id == german.pk
+    assert decision.retrieval.article_language == "de"
+    assert decision.confidence.raw == across, "as sure as the article that was found"
     english.translation_group = ""
     english.save()
-    unlinked = decide(
-        Inquiry(text="Wie kann ich mein Abonnement pausieren und was kostet das?", language="de")
-    )
-    assert unlinked.draft is None or unlinked.draft.citations[0].passage.article_id in (english.pk, german.pk)
+    unlinked = decide(inquiry)
+    assert unlinked.draft is not None
+    assert unlinked.draft.citations[0].passage.article_id == english.pk
+    assert unlinked.confidence.raw == across
 
 
 def test_the_admin_keeps_synonyms_tidy_and_refuses_what_cannot_be_searched_for(client, admin_user):

@@ -49,6 +49,8 @@ def test_no_page_is_refused_anything_by_its_policy(browser, live_server, pause, 
     desk = [
         "knowledge/article/",
         f"knowledge/article/{pause.pk}/change/",
+        f"knowledge/article/{pause.pk}/history/",
+        f"knowledge/article/{pause.pk}/compare/",
         "knowledge/sitesettings/add/",
         "assistant/ticket/",
     ]

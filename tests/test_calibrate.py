@@ -18,7 +18,7 @@ from assistant.calibration.rescaling import fit_rescale
 from assistant.confidence import Rescale, is_of_site
 from assistant.measured import Calibration, CalibrationState
 from assistant.services import ask_question
-from tests.judged import judged, labelled_rows, make_articles, write_rows
+from tests.judged import in_force, judged, labelled_rows, make_articles, write_rows
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.django_db
@@ -39,12 +39,6 @@ def calibrate(*arguments, **options):
     out = io.StringIO()
     call_command("calibrate", *map(str, arguments), json=True, stdout=out, **options)
     return json.loads(out.getvalue())
-
-
-def in_force(threshold: float, **fields) -> Calibration:
-    binding = store.binding_fields(store.Binding.now())
-    values = {"state": CalibrationState.LIVE, "source": "test", "max_risk": 0.05, "confidence": 0.95}
-    return Calibration.objects.create(**values | binding | {"threshold": threshold} | fields)
 
 
 def test_it_says_what_is_promised_and_puts_it_in_force(questions):
@@ -99,8 +93,12 @@ def test_hidden_gold_is_a_near_miss(questions):
     report = calibrate(questions, hide_gold=0.5, dry_run=True, max_risk=0.9, confidence=0.5)
     assert 1 < report["hidden"] < 12
     plain = calibrate(questions, dry_run=True, max_risk=0.9, confidence=0.5)
-    lowest = next(point for point in report["curve"] if point[0] == 0.01)
-    assert lowest[2] > next(point for point in plain["curve"] if point[0] == 0.01)[2]
+    right = {  # at the lowest threshold, of what is answered
+        name: next(answered - wrong for level, answered, wrong in one["curve"] if level == 0.01)
+        for name, one in (("plain", plain), ("hidden", report))
+    }
+    assert right["plain"] == 12
+    assert right["hidden"] == 12 - report["hidden"], "what is answered without its article counts as wrong"
 
 
 @pytest.mark.parametrize(
@@ -203,6 +201,10 @@ def test_what_is_counted_is_what_customers_get(center, make_article, threshold):
     in_force(threshold)
     texts = [str(row["question"]) for row in labelled_rows(off_topic=2)][::2]
     inquiries = [Inquiry(text=text, language="en") for text in texts]
+    inquiries += [
+        Inquiry(text=f"{one} {other}", language="en")  # two questions in one
+        for one, other in zip(texts, reversed(texts), strict=True)
+    ]
     inquiries += [
         Inquiry(text=text, language="de")
         for text in ("Ladegerät verloren", "Nehmen Sie PayPal?", "Was kostet eine Pause?")

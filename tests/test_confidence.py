@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 
 from assistant.confidence import DEFAULT_FILE, assess, load_model
+from assistant.management.commands.fit_confidence import _coverage_at
 from assistant.models import ConfidenceLevel
 from tests.builders import passage, retrieval
 
@@ -95,6 +96,35 @@ def test_fitting_finds_the_telling_signal_and_keeps_its_limits(tmp_path):
         for kind in ("plain", "plain hidden", "outside")
     }
     assert held_out["one/en plain"]["auroc_with_near_misses"] > 0.9
+
+
+def test_near_misses_that_another_article_answers_count_less(tmp_path):
+    """In one set they score like right answers, because they are; saying so keeps the fit from distrusting all."""
+    rows = [row for seed, name in enumerate(["one", "two", "manuals"]) for row in _rows(seed, 600, name)]
+    for row in rows:
+        if row["set"] == "manuals" and row["kind"] == "plain hidden":
+            row["signals"]["strong"] += 3.0
+    (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    models = []
+    for incomplete in ([], ["manuals"]):
+        out = tmp_path / "model.json"
+        options = {"out": out, "incomplete": incomplete, "max_near_miss": 1.0, "max_risk": 1.0}
+        call_command("fit_confidence", str(tmp_path / "rows.jsonl"), verbosity=0, **options)
+        models.append((load_model(str(out)), json.loads(out.read_text())))
+        load_model.cache_clear()
+    (before, _without), (after, figures) = models
+    sure = {"strong": 3.0, "noise": 0.0}
+    assert after.score(sure, is_other_language=False) > before.score(sure, is_other_language=False) + 0.05
+    overall = figures["provenance"]["overall"]
+    assert overall["ece_where_labels_are_complete"] < overall["ece_with_near_misses"]
+
+
+def test_the_most_that_could_be_answered_is_the_longest_run_of_sure_answers_with_few_wrong():
+    scores = np.array([0.9, 0.8, 0.7, 0.7, 0.6, 0.5])
+    right = np.array([True, True, True, False, True, False])
+    assert _coverage_at(scores, right, 0.0) == round(2 / 6, 4)
+    assert _coverage_at(scores, right, 0.2) == round(5 / 6, 4), "equal scores are answered together"
+    assert _coverage_at(scores, ~right, 0.0) == 0.0
 
 
 def test_a_stricter_limit_answers_less(tmp_path):

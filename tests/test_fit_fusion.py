@@ -6,6 +6,7 @@ from dataclasses import asdict
 import pytest
 from django.core.management import CommandError, call_command
 
+from knowledge.followups import Leaning
 from knowledge.fusion import default_weights
 
 ARTICLES = [
@@ -60,7 +61,7 @@ def test_every_language_and_the_way_across_are_fitted_and_reported(sets, tmp_pat
     weights = _fit(sets, tmp_path / "weights.json")
     assert set(weights["same_language"]) == {"", "de", "en"}
     for mix in (*weights["same_language"].values(), weights["other_language"]):
-        assert mix["lexical"] > 0 and mix["heading_discount"] >= 0
+        assert mix["lexical"] > 0 and 0 <= mix["headings"] <= 1
     assert "6 questions within a language, 2 across" in weights["provenance"]
     said = capsys.readouterr().out
     assert "one de" in said and "two en in de" in said and "fitted on the others" in said
@@ -72,6 +73,32 @@ def test_what_is_not_asked_for_keeps_its_weights(sets, tmp_path):
     assert weights["same_language"]["en"] == asdict(kept.same_language["en"])
     assert weights["other_language"] == asdict(kept.other_language), "no set has questions across languages"
     assert "fitted: de, the rest kept" in weights["provenance"]
+
+
+def _follow_ups(count):
+    """Some say nothing by themselves, some ask something new after much about something else."""
+    for number in range(count):
+        for history, gold in (("What does a pause cost?", "pause"), ("Somebody stole my bicycle.", "theft")):
+            yield {"question": "And then?", "article_ids": [gold], "history": [f"user: {history}"]}
+        before = f"What does a pause of {number + 1} months cost in euros a month? " * 5
+        yield {"question": "And a theft?", "article_ids": ["theft"], "history": [f"user: {before}"]}
+
+
+def test_what_a_conversation_counts_is_fitted_where_there_are_follow_ups(sets, tmp_path, capsys):
+    rows = [{"language": "en", **row} for row in _follow_ups(20)]
+    (sets[0] / "questions_followup.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    weights = _fit(sets, tmp_path / "weights.json")
+    leaning = Leaning(**weights["follow_ups"])
+    assert leaning != default_weights().follow_ups
+    assert leaning.better_together > 0
+    said = capsys.readouterr().out
+    assert "one en" in said and "60 follow-ups" in said and "no others to fit on" in said
+
+
+def test_without_follow_ups_a_conversation_counts_what_it_did(sets, tmp_path, capsys):
+    weights = _fit(sets, tmp_path / "weights.json")
+    assert Leaning(**weights["follow_ups"]) == default_weights().follow_ups
+    assert "stays as it is" in capsys.readouterr().out
 
 
 def test_a_set_without_articles_is_named_and_nothing_is_written(sets, tmp_path):

@@ -28,6 +28,7 @@ POSTS = {
     "ticket_reply": Scope.TICKETS,
     "ticket_close": Scope.TICKETS,
     "ticket_reopen": Scope.TICKETS,
+    "ticket_rate": Scope.FEEDBACK,
     "api-tickets": Scope.TICKETS,
     "api-ticket-messages": Scope.TICKETS,
     "api-ticket-close": Scope.TICKETS,

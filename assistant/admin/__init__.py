@@ -1,8 +1,23 @@
-"""The support desk in Django's admin: questions and feedback to look at, tickets to settle."""
+"""The support desk in Django's admin: questions and feedback to look at, tickets to settle, and the desk's rules."""
 
+from assistant.admin.desk_rules import DeskRulesAdmin, HolidayAdmin, KnownProblemAdmin, RotaMemberAdmin
 from assistant.admin.evaluations import EvaluatedQuestionAdmin
+from assistant.admin.lessons import CannedReplyAdmin, LessonAdmin, RatingAdmin
 from assistant.admin.phrases import EscalationPhraseAdmin
 from assistant.admin.questions import FeedbackAdmin, QuestionAdmin
 from assistant.admin.tickets import TicketAdmin
 
-__all__ = ["EscalationPhraseAdmin", "EvaluatedQuestionAdmin", "FeedbackAdmin", "QuestionAdmin", "TicketAdmin"]
+__all__ = [
+    "CannedReplyAdmin",
+    "DeskRulesAdmin",
+    "EscalationPhraseAdmin",
+    "EvaluatedQuestionAdmin",
+    "FeedbackAdmin",
+    "HolidayAdmin",
+    "KnownProblemAdmin",
+    "LessonAdmin",
+    "QuestionAdmin",
+    "RatingAdmin",
+    "RotaMemberAdmin",
+    "TicketAdmin",
+]

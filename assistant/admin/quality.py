@@ -181,7 +181,7 @@ PAGES = (
 _DIFFERENCES = {
     "recipe": gettext_lazy("the index was built with another embedding model or chunker"),
     "writer": gettext_lazy("another answer writer is set"),
-    "model": gettext_lazy("another confidence model is in use"),
+    "model": gettext_lazy("another confidence model or reranker is in use"),
 }
 
 

@@ -4,6 +4,7 @@ import uuid
 from typing import Any, cast
 
 from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -308,10 +309,10 @@ def find_ticket(token: str) -> Ticket:
     ticket = None
     if token.isascii() and token.isprintable() and len(token) <= _TOKEN_LENGTH:
         ticket = (
-            Ticket.objects.select_related("question")
+            Ticket.objects.select_related("question", "merged_into")
             .prefetch_related(
                 Prefetch(
-                    "messages", TicketMessage.objects.filter(is_internal=False), to_attr="public_messages"
+                    "messages", TicketMessage.objects.for_customer(timezone.now()), to_attr="public_messages"
                 )
             )
             .filter(token=token)
@@ -319,4 +320,4 @@ def find_ticket(token: str) -> Ticket:
         )
     if ticket is None:
         raise exceptions.NotFound(_("There is no ticket at this address."))
-    return ticket
+    return find_ticket(ticket.merged_into.token) if ticket.merged_into is not None else ticket

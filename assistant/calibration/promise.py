@@ -22,14 +22,13 @@ GRID = np.round(np.linspace(0.99, 0.01, 99), 2)
 # ends them: begun among very few answers, one wrong one would end everything. With labels enough for two they begin in
 # two places, each with half the level.
 _FIRST_SHARES = (0.25, 0.5)
-_CANDIDATES = 2  # languages
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What one language's articles would answer to a question, were the threshold zero."""
+    """What is answered to a question from some threshold down."""
 
-    score: float  # 0..1, of the confidence model
+    score: float  # 0..1, of the confidence model: the highest threshold at which it is the answer
     is_right: bool
     is_written: bool = True  # False: the passages support no answer, so a person gets the question
 
@@ -38,7 +37,9 @@ class Candidate:
 class Trial:
     """One labelled question. The first candidate whose score reaches the threshold decides what the customer gets."""
 
-    candidates: tuple[Candidate, ...]  # the question's own language first; empty where nothing was found
+    candidates: tuple[
+        Candidate, ...
+    ]  # of each language, of several questions in one; empty: nothing was found
 
     def at(self, threshold: float) -> Candidate | None:
         """What is answered; None: nothing is."""
@@ -77,12 +78,13 @@ class TrialTable:
 
     @classmethod
     def of(cls, trials: Sequence[Trial]) -> "TrialTable":
-        features = np.zeros((len(trials), 2 * _CANDIDATES))
-        features[:, :_CANDIDATES] = -1.0
+        most = max((len(trial.candidates) for trial in trials), default=0) or 1
+        features = np.zeros((len(trials), 2 * most))
+        features[:, :most] = -1.0
         right = np.zeros(len(trials), dtype=int)
         for row, trial in enumerate(trials):
-            for column, candidate in enumerate(trial.candidates[:_CANDIDATES]):
-                features[row, [column, _CANDIDATES + column]] = candidate.score, candidate.is_written
+            for column, candidate in enumerate(trial.candidates):
+                features[row, [column, most + column]] = candidate.score, candidate.is_written
                 right[row] |= int(candidate.is_right) << column
         return cls(features, right)
 
@@ -93,9 +95,10 @@ class TrialTable:
 
 def choose(features: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
     """The number of the candidate that is shown, NaN for none: `Trial.at` of many."""
-    reaches = features[:, :_CANDIDATES] >= threshold
+    most = features.shape[1] // 2
+    reaches = features[:, :most] >= threshold
     chosen = reaches.argmax(axis=1)
-    is_written = features[np.arange(len(features)), _CANDIDATES + chosen] == 1
+    is_written = features[np.arange(len(features)), most + chosen] == 1
     return np.where(reaches.any(axis=1) & is_written, chosen, np.nan)
 
 

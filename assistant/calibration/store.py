@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from assistant.confidence import OF_SITE, ConfidenceModel, Rescale, SiteCalibration, load_model
+from assistant.confidence import OF_SITE, ConfidenceModel, Rescale, SiteCalibration, model_in_use
 from assistant.measured import Calibration, CalibrationState
 from knowledge import generations
 from knowledge.embeddings import EmbedderUnavailable, current_recipe
@@ -35,7 +35,7 @@ class Binding:
         return cls(
             recipe=generation.recipe if generation is not None else _recipe_of_settings(),
             writer=settings.ANSWER_WRITER,
-            model=load_model(settings.CONFIDENCE_FILE).fingerprint,
+            model=model_in_use().fingerprint,
         )
 
     @classmethod
@@ -92,14 +92,14 @@ def in_force() -> SiteCalibration | None:
 
 
 def standing() -> Standing:
-    model = load_model(settings.CONFIDENCE_FILE)
+    model = model_in_use()
     live = Calibration.objects.filter(state=CalibrationState.LIVE).first()
     now = Binding.now()
     return Standing(
         model=model,
         live=live,
         differences=tuple(Binding.of(live).differences(now)) if live is not None else (),
-        is_for_this_recipe=model.recipe == now.recipe,
+        is_for_this_recipe=model.fits(now.recipe),
     )
 
 

@@ -87,7 +87,25 @@ _UNITS: Final = _spellings(
 )
 # Words for units that mean something else as well; they count only beside a number.
 _ONLY_BESIDE_NUMBER: Final = frozenset(
-    ["second", "seconds", "sec", "pound", "pounds", "pfund", "foot", "feet", "fuß", "degree", "degrees", "grad", "zoll", "quarter", "quarters", "mins", "std"]
+    [
+        "second",
+        "seconds",
+        "sec",
+        "pound",
+        "pounds",
+        "pfund",
+        "foot",
+        "feet",
+        "fuß",
+        "degree",
+        "degrees",
+        "grad",
+        "zoll",
+        "quarter",
+        "quarters",
+        "mins",
+        "std",
+    ]
 )
 _SHORT_UNITS: Final = {
     "h": "hour",
@@ -104,7 +122,29 @@ _NUMBER_WORDS: Final[dict[str, float]] = {
     **{
         word: number
         for number, pair in enumerate(
-            ["zero/null", "_", "two/zwei", "three/drei", "four/vier", "five/fünf", "six/sechs", "seven/sieben", "eight/acht", "nine/neun", "ten/zehn", "eleven/elf", "twelve/zwölf", "thirteen/dreizehn", "fourteen/vierzehn", "fifteen/fünfzehn", "sixteen/sechzehn", "seventeen/siebzehn", "eighteen/achtzehn", "nineteen/neunzehn", "twenty/zwanzig"]
+            [
+                "zero/null",
+                "_",
+                "two/zwei",
+                "three/drei",
+                "four/vier",
+                "five/fünf",
+                "six/sechs",
+                "seven/sieben",
+                "eight/acht",
+                "nine/neun",
+                "ten/zehn",
+                "eleven/elf",
+                "twelve/zwölf",
+                "thirteen/dreizehn",
+                "fourteen/vierzehn",
+                "fifteen/fünfzehn",
+                "sixteen/sechzehn",
+                "seventeen/siebzehn",
+                "eighteen/achtzehn",
+                "nineteen/neunzehn",
+                "twenty/zwanzig",
+            ]
         )
         for word in pair.split("/")
         if word != "_"
@@ -112,7 +152,15 @@ _NUMBER_WORDS: Final[dict[str, float]] = {
     **{
         word: (position + 3) * 10.0
         for position, pair in enumerate(
-            ["thirty/dreißig", "forty/vierzig", "fifty/fünfzig", "sixty/sechzig", "seventy/siebzig", "eighty/achtzig", "ninety/neunzig"]
+            [
+                "thirty/dreißig",
+                "forty/vierzig",
+                "fifty/fünfzig",
+                "sixty/sechzig",
+                "seventy/siebzig",
+                "eighty/achtzig",
+                "ninety/neunzig",
+            ]
         )
         for word in pair.split("/")
     },
@@ -363,7 +411,34 @@ def names_of(text: str, language: str) -> tuple[str, ...]:
 
 
 _KNOWN_CAPITALS: Final = frozenset(
-    ["i", "sie", "ihr", "ihre", "ihrem", "ihren", "ihrer", "ihres", "ihnen", "you", "your", "we", "our", "it", "they", "the", "a", "an", "in", "on", "at", "to", "of", "for", "and", "or"]
+    [
+        "i",
+        "sie",
+        "ihr",
+        "ihre",
+        "ihrem",
+        "ihren",
+        "ihrer",
+        "ihres",
+        "ihnen",
+        "you",
+        "your",
+        "we",
+        "our",
+        "it",
+        "they",
+        "the",
+        "a",
+        "an",
+        "in",
+        "on",
+        "at",
+        "to",
+        "of",
+        "for",
+        "and",
+        "or",
+    ]
 ) | frozenset([*_MONTHS, *_WEEKDAYS, *_UNITS])
 
 

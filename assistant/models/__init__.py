@@ -5,8 +5,12 @@ models here, so it is imported as well.
 """
 
 from assistant.models.budgets import SpentBudget
+from assistant.models.desk import PLACE, Assignment, CannedReply, DeskRules, Holiday, Presence, RotaMember
+from assistant.models.escalation_phrases import EscalationPhrase, Matter
 from assistant.models.generation import AnswerEvidence, ModelReply, ModelUsage
-from assistant.models.mails import Mail, MailQuerySet
+from assistant.models.lessons import FOR_EDITORS, Lesson, LessonKind, Rating
+from assistant.models.mails import Mail, MailKind, MailQuerySet
+from assistant.models.problems import KnownProblem
 from assistant.models.questions import (
     MAX_QUESTION_LENGTH,
     Answer,
@@ -23,12 +27,12 @@ from assistant.models.questions import (
 )
 from assistant.models.tickets import (
     MAX_DETAIL_LENGTH,
-    EscalationPhrase,
-    Matter,
+    UNSETTLED,
     MessageAuthor,
     Priority,
     Ticket,
     TicketMessage,
+    TicketQuerySet,
     TicketReason,
     TicketStatus,
     new_reference,
@@ -36,31 +40,48 @@ from assistant.models.tickets import (
 )
 
 __all__ = [
+    "FOR_EDITORS",
     "MAX_DETAIL_LENGTH",
     "MAX_QUESTION_LENGTH",
+    "PLACE",
+    "UNSETTLED",
     "Answer",
     "AnswerEvidence",
+    "Assignment",
+    "CannedReply",
     "Channel",
     "Citation",
     "ConfidenceLevel",
     "ConsideredPassage",
     "Conversation",
+    "DeskRules",
     "EscalationPhrase",
     "Feedback",
     "FeedbackReason",
+    "Holiday",
+    "KnownProblem",
+    "Lesson",
+    "LessonKind",
     "Mail",
+    "MailKind",
     "MailQuerySet",
     "Matter",
     "MessageAuthor",
+<<<<<<< HEAD
     "ModelReply",
     "ModelUsage",
+=======
+    "Presence",
     "Priority",
     "Question",
     "QuestionStatus",
+    "Rating",
+    "RotaMember",
     "SpentBudget",
     "Stage",
     "Ticket",
     "TicketMessage",
+    "TicketQuerySet",
     "TicketReason",
     "TicketStatus",
     "measured",

@@ -10,6 +10,14 @@ from django.utils.translation import gettext_lazy as _
 from assistant.models.tickets import Ticket, TicketMessage
 
 
+class MailKind(models.TextChoices):
+    CONFIRMATION = "confirmation", _("Confirmation")
+    REPLY = "reply", _("Reply to the customer")
+    MISSED = "missed", _("Missed target, to staff")
+    MENTION = "mention", _("Mention, to staff")
+    SURVEY = "survey", _("Question how it went")
+
+
 class MailQuerySet(models.QuerySet["Mail"]):
     def troubled(self) -> Self:
         """Not sent, and at least one try has failed."""
@@ -20,12 +28,18 @@ class MailQuerySet(models.QuerySet["Mail"]):
 
 
 class Mail(models.Model):
-    """An e-mail that is owed to a customer, written by the transaction that causes it (`assistant.outbox`)."""
+    """An e-mail that is owed, written by the transaction that causes it (`assistant.outbox`)."""
 
     ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="mails")
-    # What it carries; without one it is the confirmation that the ticket has reached us.
+    kind = models.CharField(max_length=12, choices=MailKind, default=MailKind.CONFIRMATION)
+    staff_email = models.EmailField(blank=True)  # of the agent it is for; empty: it goes to the customer
+    # What a reply carries.
     message = models.OneToOneField(
         TicketMessage, null=True, blank=True, on_delete=models.CASCADE, related_name="mail"
+    )
+    # The note that mentions an agent.
+    note = models.ForeignKey(
+        TicketMessage, null=True, blank=True, on_delete=models.CASCADE, related_name="mentions"
     )
     # When it is next to be tried: after a pause, or when the lease of whoever sends it now has run out.
     # Null once it was sent or given up.
@@ -44,8 +58,19 @@ class Mail(models.Model):
         verbose_name_plural = _("outgoing e-mails")
         constraints = [
             models.UniqueConstraint(
-                fields=["ticket"], condition=Q(message__isnull=True), name="mail_confirms_a_ticket_once"
+                fields=["ticket", "kind"],
+                condition=Q(kind__in=[MailKind.CONFIRMATION, MailKind.SURVEY]),
+                name="mail_once_a_ticket",
             ),
+            models.UniqueConstraint(
+                fields=["note", "staff_email"], condition=Q(note__isnull=False), name="mail_mentions_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=MailKind.REPLY, message__isnull=False)
+                | (~Q(kind=MailKind.REPLY) & Q(message__isnull=True)),
+                name="mail_reply_carries_a_message",
+            ),
+            models.CheckConstraint(condition=Q(kind__in=MailKind.values), name="mail_kind_is_known"),
             models.CheckConstraint(
                 condition=Q(sent_at__isnull=True) | Q(due_at__isnull=True), name="mail_sent_is_not_due"
             ),
@@ -58,7 +83,12 @@ class Mail(models.Model):
     @property
     def stable_id(self) -> str:
         """The same at every delivery, so that mail programs know a second one for what it is."""
-        return f"ticket-{self.ticket_id}" if self.message_id is None else f"message-{self.message_id}"
+        match self.kind:
+            case MailKind.CONFIRMATION:
+                return f"ticket-{self.ticket_id}"
+            case MailKind.REPLY:
+                return f"message-{self.message_id}"
+        return f"mail-{self.pk}"
 
     @property
     def is_given_up(self) -> bool:

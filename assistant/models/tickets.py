@@ -1,16 +1,21 @@
-"""What a person has to settle: tickets, the thread under each, and the words that make one at once."""
+"""What a person has to settle: tickets and the thread under each."""
 
 import secrets
+from datetime import datetime
+from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from assistant.models.escalation_phrases import Matter
+from assistant.models.problems import KnownProblem
 from assistant.models.questions import Conversation, Question
-from knowledge.models import Language
+from knowledge.models import Category, Language
 
 MAX_DETAIL_LENGTH = 5000  # characters
 
@@ -27,24 +32,15 @@ class TicketReason(models.TextChoices):
     SENSITIVE = "sensitive", _("Sensitive matter")
 
 
-class Matter(models.TextChoices):
-    """What goes to a person at once, whatever the articles say (`assistant.matters`)."""
-
-    PERSON = "person", _("Wish for a person")
-    COMPLAINT = "complaint", _("Complaint")
-    PAYMENT_DISPUTE = "payment_dispute", _("Payment dispute")
-    DATA_PROTECTION = "data_protection", _("Data-protection request")
-    LEGAL = "legal", _("Legal threat")
-    DANGER = "danger", _("Injury or danger")
-    SELF_HARM = "self_harm", _("Self-harm")
-
-
 class TicketStatus(models.TextChoices):
     AWAITING_CONTACT = "awaiting_contact", _("Contact missing")
     OPEN = "open", _("Open")
     PENDING = "pending", _("Waiting for customer")
     SOLVED = "solved", _("Solved")
     CLOSED = "closed", _("Closed")
+
+
+UNSETTLED = (TicketStatus.OPEN, TicketStatus.PENDING)
 
 
 class Priority(models.IntegerChoices):
@@ -60,6 +56,21 @@ def new_reference() -> str:
 
 def new_token() -> str:
     return secrets.token_urlsafe(32)
+
+
+class TicketQuerySet(models.QuerySet["Ticket"]):
+    def unsettled(self) -> Self:
+        return self.filter(status__in=UNSETTLED)
+
+    def overdue(self, now: datetime) -> Self:
+        """As `Ticket.is_overdue`."""
+        return self.filter(status=TicketStatus.OPEN, due_at__lte=now)
+
+    def without_contact(self) -> Self:
+        return self.filter(status=TicketStatus.AWAITING_CONTACT, is_spam=False, merged_into=None)
+
+    def of_customer(self, email: str) -> Self:
+        return self.annotate(_address=Lower("contact_email")).filter(_address=email.lower())
 
 
 class Ticket(models.Model):
@@ -88,6 +99,14 @@ class Ticket(models.Model):
         _("priority"), choices=Priority.choices, default=Priority.NORMAL
     )
     language = models.CharField(_("language"), max_length=2, choices=Language)
+    category = models.ForeignKey(
+        Category,
+        verbose_name=_("category"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
     assignee = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("assignee"),
@@ -114,7 +133,57 @@ class Ticket(models.Model):
     updated_at = models.DateTimeField(_("last change"), auto_now=True)
     completed_at = models.DateTimeField(_("contact known since"), null=True, blank=True, editable=False)
 
-    history = HistoricalRecords(excluded_fields=["token", "idempotency_key", "request_hash"])
+    is_spam = models.BooleanField(_("spam"), default=False)
+    merged_into = models.ForeignKey(
+        "self",
+        verbose_name=_("merged into"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="merged",
+    )
+    problem = models.ForeignKey(
+        KnownProblem,
+        verbose_name=_("known problem"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="tickets",
+    )
+    customer_wrote_at = models.DateTimeField(_("customer wrote"), null=True, blank=True, editable=False)
+    first_replied_at = models.DateTimeField(_("first reply"), null=True, blank=True, editable=False)
+    solved_at = models.DateTimeField(_("solved on"), null=True, blank=True, editable=False)
+
+    # What follows from all this and the rules, written by `assistant.desk.clock` alone.
+    first_reply_due_at = models.DateTimeField(_("first reply due"), null=True, blank=True, editable=False)
+    solve_due_at = models.DateTimeField(_("solution due"), null=True, blank=True, editable=False)
+    # The nearer of the two that is not met, while the ticket waits for us; the queue is sorted by it.
+    due_at = models.DateTimeField(_("due"), null=True, blank=True, editable=False)
+    paused_since = models.DateTimeField(
+        null=True, blank=True, editable=False
+    )  # since it does not wait for us
+    paused_seconds = models.PositiveIntegerField(default=0, editable=False)  # of business time, before that
+    counted_with = models.CharField(max_length=16, blank=True, editable=False)  # the rules' fingerprint
+    # When the sweep found a target missed; each is told once.
+    reply_missed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    solve_missed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    noticed_at = models.DateTimeField(null=True, blank=True, editable=False)  # told that silence will end it
+
+    objects = TicketQuerySet.as_manager()
+    history = HistoricalRecords(
+        excluded_fields=[
+            "token",
+            "idempotency_key",
+            "request_hash",
+            "customer_wrote_at",
+            "first_reply_due_at",
+            "solve_due_at",
+            "due_at",
+            "paused_since",
+            "paused_seconds",
+            "counted_with",
+        ]
+    )
 
     class Meta:
         verbose_name = _("ticket")
@@ -131,8 +200,21 @@ class Ticket(models.Model):
                 condition=Q(status=TicketStatus.AWAITING_CONTACT) | ~Q(contact_email=""),
                 name="ticket_complete_once_contact_is_known",
             ),
+            models.CheckConstraint(
+                condition=Q(merged_into=None) | ~Q(merged_into=F("id")),
+                name="ticket_is_not_its_own_duplicate",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_spam=False, merged_into=None) | ~Q(status__in=UNSETTLED),
+                name="ticket_spam_or_merged_is_settled",
+            ),
         ]
-        indexes = [models.Index(fields=["status", "-priority", "created_at"], name="ticket_queue")]
+        indexes = [
+            models.Index(fields=["status", "due_at"], name="ticket_due"),
+            models.Index(fields=["assignee", "status"], name="ticket_of_agent"),
+            models.Index(fields=["updated_at"], name="ticket_changed"),
+            models.Index(Lower("contact_email"), name="ticket_contact"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.reference} {self.subject}"
@@ -144,52 +226,25 @@ class Ticket(models.Model):
     def takes_replies(self) -> bool:
         return self.status in (TicketStatus.OPEN, TicketStatus.PENDING, TicketStatus.SOLVED)
 
+    def is_overdue(self, now: datetime) -> bool:
+        return self.status == TicketStatus.OPEN and self.due_at is not None and self.due_at <= now
 
-class EscalationPhrase(models.Model):
-    """Words that take a question to a person at once. How they are read is `assistant.matters`' business."""
-
-    matter = models.CharField(_("matter"), max_length=20, choices=Matter)
-    language = models.CharField(_("language"), max_length=2, choices=Language)
-    text = models.CharField(
-        _("phrase"),
-        max_length=400,
-        help_text=_(
-            "Words in their order. Each stands for all of its forms (“sprechen” also for “spreche”), a/b for either "
-            "word, * for up to four words in between: “mit * mensch/mitarbeiter sprechen”."
-        ),
-    )
-    only_alone = models.BooleanField(
-        _("only alone"),
-        default=False,
-        help_text=_("Counts only where the question says nothing else, such as “Mitarbeiter bitte”."),
-    )
-    is_exception = models.BooleanField(
-        _("exception"),
-        default=False,
-        help_text=_("Where these words stand in a question, the matter's other phrases do not count."),
-    )
-    is_active = models.BooleanField(_("in use"), default=True)
-
-    class Meta:
-        verbose_name = _("escalation phrase")
-        verbose_name_plural = _("escalation phrases")
-        ordering = ["matter", "language", "text"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["matter", "language", "text"],
-                name="escalation_phrase_once",
-                violation_error_message=_("This phrase is already on the list."),
-            ),
-            models.CheckConstraint(condition=Q(matter__in=Matter.values), name="escalation_matter_is_known"),
-        ]
-
-    def __str__(self) -> str:
-        return self.text
+    @property
+    def asked(self) -> str:
+        """What the customer wrote to begin with."""
+        opening = self.question.text if self.question is not None else self.subject
+        return f"{opening}\n\n{self.detail}" if self.detail else opening
 
 
 class MessageAuthor(models.TextChoices):
     CUSTOMER = "customer", _("Customer")
     STAFF = "staff", _("Support")
+
+
+class TicketMessageQuerySet(models.QuerySet["TicketMessage"]):
+    def for_customer(self, now: datetime) -> Self:
+        """What the customer may read: no notes, nothing taken back, and nothing that can still be taken back."""
+        return self.filter(Q(held_until=None) | Q(held_until__lte=now), is_internal=False, withdrawn_at=None)
 
 
 class TicketMessage(models.Model):
@@ -207,8 +262,19 @@ class TicketMessage(models.Model):
     )
     body = models.TextField(_("message"), max_length=MAX_DETAIL_LENGTH)
     is_internal = models.BooleanField(_("internal note"), default=False)
+    is_automatic = models.BooleanField(default=False, editable=False)  # written by a rule, not by a person
+    # Where it was written, if that ticket has been merged into this one since.
+    came_from = models.ForeignKey(
+        Ticket, null=True, blank=True, on_delete=models.SET_NULL, related_name="moved_messages"
+    )
+    held_until = models.DateTimeField(
+        null=True, blank=True, editable=False
+    )  # until then it can be taken back
+    withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True, unique=True, editable=False)
     created_at = models.DateTimeField(_("written"), auto_now_add=True)
+
+    objects = TicketMessageQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("message")

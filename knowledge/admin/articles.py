@@ -1,149 +1,69 @@
 """Articles with the state of their index.
 
-Shows and edits; what publishing means is decided in knowledge.services and by the gate. Never loads a model:
+Shows and edits; what publishing means is decided in knowledge.workflow and by the gate. Never loads a model:
 whether an article is answerable is read from its row and its mark in the live generation.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
-from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from knowledge import generations
-from knowledge.admin.advice import check_page, tell_advice
+from knowledge.admin import autosave, translation
+from knowledge.admin.advice import tell_advice
+from knowledge.admin.article_filters import IndexStateFilter, ToDoFilter
+from knowledge.admin.article_form import ArticleForm
+from knowledge.admin.article_pages import ArticlePages, signed_in
+from knowledge.admin.article_templates import offered_templates, template_initial
+from knowledge.admin.desk import (
+    badges_of,
+    buttons_for,
+    lay_over,
+    pressed,
+    standing_of,
+    take_pressed,
+    tell_kept,
+)
 from knowledge.admin.display import STYLESHEET, badge, is_changelist, short_moment, two_lines
-from knowledge.admin.fields import CategoryChoice, route_violation
+from knowledge.admin.fields import CategoryChoice
 from knowledge.admin.history import HistoryAdmin
 from knowledge.admin.index_notes import index_notes
 from knowledge.admin.receipt import Indexed, Receipt, receipt_of
 from knowledge.admin.writing import (
-    SeenField,
-    collision,
-    latest_edit,
-    offered_links,
     others_at_work,
-    preview_page,
-    take_picture,
 )
+from knowledge.changes import keep, pending_change
 from knowledge.embeddings import EmbedderUnavailable, current_recipe
-from knowledge.importers.entries import MAX_LABEL_CHARACTERS, MAX_LABELS
-from knowledge.models import Article, ArticleQuerySet, Category, Generation, Passage, Status
-from knowledge.outbox import Standing, in_standing
-from knowledge.services import archive_article, index_again, make_draft, mark_reviewed, publish_article
+from knowledge.models import (
+    Article,
+    ArticleQuerySet,
+    Category,
+    ChangeState,
+    Generation,
+    Passage,
+    Status,
+)
+from knowledge.services import index_again, mark_reviewed
+from knowledge.translating import mark_up_to_date
 from knowledge.votes import ArticleVote
+from knowledge.workflow import PUBLISH, Step, StepRefused, steps_for, take_step
 
 # Django's own classes take type arguments in the stubs only.
 if TYPE_CHECKING:
     _PassageInline = admin.TabularInline[Passage, Article]
-    _ArticleForm = forms.ModelForm[Article]
 else:
     _PassageInline = admin.TabularInline
-    _ArticleForm = forms.ModelForm
-
-_STATUS_TONES = {
-    Status.DRAFT: "quiet",
-    Status.IN_REVIEW: "notice",
-    Status.PUBLISHED: "good",
-    Status.ARCHIVED: "quiet",
-}
-
-
-class LabelsField(forms.CharField):
-    """A list of words as people write one: with commas."""
-
-    def prepare_value(self, value: Any) -> Any:
-        return ", ".join(value) if isinstance(value, list) else value
-
-    def to_python(self, value: Any) -> Any:
-        words = [" ".join(word.split()) for word in str(super().to_python(value) or "").split(",")]
-        return list(dict.fromkeys(word for word in words if word))
-
-    def validate(self, value: Any) -> None:
-        too_long = next((word for word in value if len(word) > MAX_LABEL_CHARACTERS), None)
-        if too_long or len(value) > MAX_LABELS:
-            reason = _("At most %(count)d labels of at most %(length)d characters are allowed.")
-            raise forms.ValidationError(reason % {"count": MAX_LABELS, "length": MAX_LABEL_CHARACTERS})
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return bool(list(initial or []) != self.to_python(data))
-
-    def run_validators(self, value: Any) -> None:
-        """They are for text."""
-
-
-class ArticleForm(_ArticleForm):
-    labels = LabelsField(label=_("labels"), required=False, help_text=_("Words with commas between them."))
-
-    seen = SeenField()
-
-    class Meta:
-        model = Article
-        fields = "__all__"
-        widgets = {"body": forms.Textarea(attrs={"rows": 28, "class": "vLargeTextField hc-markdown"})}
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        latest = latest_edit(self.instance)
-        if "seen" in self.fields and latest is not None:
-            self.fields["seen"].initial = latest.history_id
-
-    def clean_body(self) -> str:
-        # Browsers send other line ends than imports bring: a text that is only looked at must not become another.
-        return str(self.cleaned_data["body"]).replace("\r\n", "\n")
-
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or self.cleaned_data
-        reason = collision(self.instance, values.get("seen"))
-        if reason:
-            self.add_error(None, reason)
-            # Told once: whoever saves again has read it.
-            latest = latest_edit(self.instance)
-            self.data = {**self.data.dict(), self.add_prefix("seen"): str(latest.history_id)}  # type: ignore[attr-defined]
-        route_violation(self, "article_slug_unique_per_language", "slug")
-        route_violation(self, "article_one_translation_per_language", "translation_group")
-        category = values.get("category")
-        if category is not None and values.get("language") not in (None, category.language):
-            self.add_error("category", _("The category belongs to another language than the article."))
-        reviewed_at = values.get("reviewed_at")
-        if reviewed_at is not None and reviewed_at > timezone.localdate():
-            self.add_error("reviewed_at", _("This day lies in the future."))
-        return values
-
-
-class IndexStateFilter(admin.SimpleListFilter):
-    title = _("index state")
-    parameter_name = "index"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
-        return [
-            (Standing.ANSWERABLE, _("Answerable")),
-            (Standing.WAITING, _("Waiting")),
-            (Standing.FAILED, _("Failed, tried again by itself")),
-            (Standing.GIVEN_UP, _("Given up")),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        if self.value() not in {standing for standing, _label in self.lookup_choices}:
-            return None
-        standing, recipe = Standing(str(self.value())), generations.live_recipe()
-        chosen = in_standing(standing, recipe=recipe)
-        if standing is Standing.WAITING:
-            chosen |= in_standing(Standing.IN_HAND, recipe=recipe)
-        return queryset.filter(chosen)
 
 
 class PassageInline(_PassageInline):
@@ -180,7 +100,7 @@ class PassageInline(_PassageInline):
 
 
 @admin.register(Article)
-class ArticleAdmin(HistoryAdmin):
+class ArticleAdmin(ArticlePages, HistoryAdmin):
     form = ArticleForm
     change_list_template = "admin/knowledge/article/change_list.html"
     change_form_template = "admin/knowledge/article/change_form.html"
@@ -196,6 +116,7 @@ class ArticleAdmin(HistoryAdmin):
         "changed",
     )
     list_filter = (
+        ToDoFilter,
         "status",
         IndexStateFilter,
         "audience",
@@ -209,6 +130,7 @@ class ArticleAdmin(HistoryAdmin):
     prepopulated_fields = {"slug": ("title",)}
     readonly_fields = (
         "author",
+        "source_of_translation",
         "receipt",
         "revision",
         "created_at",
@@ -220,9 +142,16 @@ class ArticleAdmin(HistoryAdmin):
         (None, {"fields": ("title", "slug", "body", "seen")}),
         (
             _("Who reads it"),
-            {"fields": (("status", "audience"), ("language", "category"), "translation_group", "labels")},
+            {"fields": (("audience", "category"), ("language", "translation_group"), "labels")},
         ),
-        (_("Check"), {"fields": (("reviewed_at", "reviewed_by"),)}),
+        (_("Translation"), {"fields": ("source_of_translation", "up_to_date")}),
+        (
+            _("Dates and check"),
+            {
+                "fields": (("publish_at", "unpublish_at"), ("reviewed_at", "reviewed_by"), "review_by"),
+                "classes": ("collapse",),
+            },
+        ),
         (
             _("Record"),
             {
@@ -256,6 +185,8 @@ class ArticleAdmin(HistoryAdmin):
             twin_language=Subquery(twin.values("language")[:1]),
             yes_votes=_votes(is_helpful=True),
             no_votes=_votes(is_helpful=False),
+            change_state=F("pending_change__state"),
+            source_revision=F("translation_of__revision"),
         )
         return articles.defer("body") if is_changelist(request) else articles
 
@@ -268,52 +199,75 @@ class ArticleAdmin(HistoryAdmin):
             options["form_class"] = CategoryChoice
         return super().formfield_for_foreignkey(db_field, request, **options)
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Article | None:
+        """Into its form goes what is worked on: the change in preparation, or a text that was never saved."""
+        found: Article | None = super().get_object(request, object_id, from_field)
+        if found is None or not _is_form(request):
+            return found
+        return autosave.lay_over(request, lay_over(found), signed_in(request))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Article | None = None) -> Any:
+        twin = translation.beside(obj) if obj is not None else None
+        shown = []
+        for name, options in super().get_fieldsets(request, obj):
+            fields = options["fields"]
+            if "source_of_translation" in fields and twin is None:
+                continue
+            if "source_of_translation" in fields and twin is not None and twin.is_translation_of_this:
+                options = {**options, "fields": ("source_of_translation",)}
+            if "review_by" in fields and obj is not None and _has_dates(obj):
+                options = {**options, "classes": ()}
+            shown.append((name, options))
+        return shown
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        return {**initial, **template_initial(request), **autosave.initial_of(request, signed_in(request))}
+
     def get_view_on_site_url(self, obj: Article | None = None) -> str | None:
-        return obj.get_absolute_url() if obj is not None and obj.status == Status.PUBLISHED else None
+        if obj is None or not obj.is_online():
+            return None
+        return str(getattr(obj, "on_site", obj.get_absolute_url()))
+
+    def has_publish_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(PUBLISH))
 
     def save_model(self, request: HttpRequest, obj: Article, form: Any, change: bool) -> None:
-        if not change:
-            obj.author = request.user  # type: ignore[assignment]  # staff, never anonymous
+        user = signed_in(request)
         if "reviewed_at" in form.changed_data and "reviewed_by" not in form.changed_data:
-            obj.reviewed_by = request.user if obj.reviewed_at else None  # type: ignore[assignment]
-        super().save_model(request, obj, form, change)
+            obj.reviewed_by = user if obj.reviewed_at else None
+        if form.cleaned_data.get("up_to_date"):
+            mark_up_to_date(obj)
+        if change:
+            kept = keep(
+                edited=obj,
+                by=user,
+                may_publish=self.has_publish_permission(request),
+                is_publishing=pressed(request) is Step.PUBLISH and self.has_publish_permission(request),
+            )
+            tell_kept(request, kept, is_online=obj.is_online())
+        else:
+            obj.author, obj.status = user, Status.DRAFT
+            super().save_model(request, obj, form, change)
+        autosave.forget(request, user)
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        own = [
-            path("<int:pk>/check/", view(self.check_view), name="knowledge_article_check"),
-            path("preview/", view(self.preview_view), name="knowledge_article_preview"),
-            path("<int:pk>/preview/", view(self.preview_view), name="knowledge_article_preview_of"),
-            path("pictures/", view(self.picture_view), name="knowledge_article_pictures"),
-            path("links/", view(self.links_view), name="knowledge_article_links"),
-        ]
-        return own + list(super().get_urls())
-
-    def check_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        article = get_object_or_404(Article, pk=pk)
-        if not self.has_view_permission(request, article):
-            raise PermissionDenied
-        context = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media}
-        return check_page(request, article, context)
-
-    def preview_view(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
-        stored = get_object_or_404(Article, pk=pk) if pk is not None else None
-        if request.method != "POST" or not self._may_write(request):
-            raise PermissionDenied
-        return preview_page(request, stored)
-
-    def picture_view(self, request: HttpRequest) -> HttpResponse:
-        if request.method != "POST" or not self._may_write(request):
-            raise PermissionDenied
-        return take_picture(request)
-
-    def links_view(self, request: HttpRequest) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        return offered_links(request)
-
-    def _may_write(self, request: HttpRequest) -> bool:
-        return bool(self.has_add_permission(request) or self.has_change_permission(request))
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *arguments: Any, **options: Any
+    ) -> Any:
+        obj, user = options.get("obj"), signed_in(request)
+        may_write = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        context.update(
+            buttons=buttons_for(obj, user) if may_write else [],
+            standing=standing_of(obj, user) if obj is not None else None,
+            beside=translation.beside(obj) if obj is not None else None,
+            missing=translation.missing(obj) if obj is not None else [],
+            offers=autosave.offers(request, obj, user),
+            taken_window=autosave.taken_window(request, user),
+            templates=offered_templates() if obj is None else [],
+        )
+        return super().render_change_form(request, context, *arguments, **options)
 
     def change_view(
         self,
@@ -334,13 +288,13 @@ class ArticleAdmin(HistoryAdmin):
         self, request: HttpRequest, obj: Article, post_url_continue: str | None = None
     ) -> HttpResponse:
         tell_advice(request, obj)
-        response: HttpResponse = super().response_add(request, obj, post_url_continue)
-        return response
+        response = take_pressed(request, obj, signed_in(request))
+        return response or super().response_add(request, obj, post_url_continue)  # type: ignore[no-any-return]
 
     def response_change(self, request: HttpRequest, obj: Article) -> HttpResponse:
         tell_advice(request, obj)
-        response: HttpResponse = super().response_change(request, obj)
-        return response
+        response = take_pressed(request, obj, signed_in(request))
+        return response or super().response_change(request, obj)  # type: ignore[no-any-return]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -351,8 +305,8 @@ class ArticleAdmin(HistoryAdmin):
         return response
 
     @admin.display(description=_("status"), ordering="status")
-    def status_badge(self, article: Article) -> SafeString:
-        return badge(article.get_status_display(), _STATUS_TONES[Status(article.status)])
+    def status_badge(self, article: Any) -> SafeString:
+        return format_html_join("\n", "{}", ((one,) for one in badges_of(article, article.change_state)))
 
     @admin.display(description=_("answerable"), ordering="indexed_at")
     def index_state(self, article: Article) -> SafeString:
@@ -391,12 +345,16 @@ class ArticleAdmin(HistoryAdmin):
         if article.twin_id is None:
             return str(article.language.upper())
         address = reverse("admin:knowledge_article_change", args=[article.twin_id])
+        is_behind = (article.translated_revision or 0) < (article.source_revision or 0)
         return format_html(
-            '<span class="hc-nowrap">{} · <a href="{}" title="{}">{}</a></span>',
+            '<span class="hc-nowrap">{} · <a href="{}" title="{}">{}</a></span>{}',
             article.language.upper(),
             address,
             _("Translation"),
             article.twin_language.upper(),
+            badge(_("behind"), "notice", _("Its source has changed since it was translated."))
+            if is_behind and article.translated_revision
+            else "",
         )
 
     @admin.display(description=_("last change"), ordering="updated_at")
@@ -407,22 +365,30 @@ class ArticleAdmin(HistoryAdmin):
     def origin(self, article: Article) -> str:
         return f"{article.source} · {article.external_id}" if article.external_id else "–"
 
-    @admin.action(description=_("Publish selected articles"), permissions=["change"])
+    @admin.display(description=_("other language"))
+    def source_of_translation(self, article: Article) -> str | SafeString:
+        twin = translation.beside(article)
+        if twin is None:
+            return "–"
+        address = reverse("admin:knowledge_article_change", args=[twin.source.pk])
+        return format_html('<a href="{}">{}</a> ({})', address, twin.source.title, twin.language)
+
+    @admin.action(description=_("Publish selected articles"), permissions=["publish"])
     def publish(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
-        self._apply(request, queryset, publish_article)
+        # A change that nobody submitted is half-finished: its own page publishes it.
+        self._step(request, queryset.exclude(pending_change__state=ChangeState.DRAFT), Step.PUBLISH)
 
-    @admin.action(description=_("Archive selected articles"), permissions=["change"])
+    @admin.action(description=_("Archive selected articles"), permissions=["publish"])
     def archive(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
-        self._apply(request, queryset, archive_article)
+        self._step(request, queryset, Step.ARCHIVE)
 
-    @admin.action(description=_("Turn selected articles into drafts"), permissions=["change"])
+    @admin.action(description=_("Turn selected articles into drafts"), permissions=["publish"])
     def make_draft(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
-        self._apply(request, queryset, make_draft)
+        self._step(request, queryset, Step.REOPEN, Step.TAKE_BACK)
 
     @admin.action(description=_("Mark selected articles as checked today"), permissions=["change"])
     def mark_reviewed(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
-        assert isinstance(request.user, User)  # staff, never anonymous
-        self._apply(request, queryset, partial(mark_reviewed, by=request.user))
+        self._apply(request, queryset, partial(mark_reviewed, by=signed_in(request)))
 
     @admin.action(description=_("Try again to index selected articles"), permissions=["change"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
@@ -435,6 +401,26 @@ class ArticleAdmin(HistoryAdmin):
         else:
             self.message_user(request, _("Nothing has failed with these articles."), messages.INFO)
 
+    def _step(self, request: HttpRequest, queryset: QuerySet[Article], *steps: Step) -> None:
+        """The first of `steps` that is open for each article; one that refuses says why, and the others go on."""
+        refused: list[str] = []
+
+        def take(*, article: Article) -> bool:
+            open_steps = steps_for(article, pending_change(article), signed_in(request))
+            step = next((step for step in steps if step in open_steps), None)
+            if step is None or (step is Step.PUBLISH and article.is_scheduled()):
+                return False
+            try:
+                take_step(step, article=article, by=signed_in(request))
+            except StepRefused as reason:
+                refused.append(f"{article.title}: {reason}")
+                return False
+            return True
+
+        self._apply(request, queryset, take)
+        for reason in refused[:10]:
+            self.message_user(request, reason, messages.WARNING)
+
     def _apply(self, request: HttpRequest, queryset: QuerySet[Article], service: Callable[..., bool]) -> None:
         changed = sum(service(article=article) for article in queryset)
         self.message_user(
@@ -443,6 +429,15 @@ class ArticleAdmin(HistoryAdmin):
             % {"count": changed},
             messages.SUCCESS if changed else messages.INFO,
         )
+
+
+def _has_dates(article: Article) -> bool:
+    return any((article.publish_at, article.unpublish_at, article.review_by))
+
+
+def _is_form(request: HttpRequest) -> bool:
+    match = request.resolver_match
+    return match is not None and match.url_name == "knowledge_article_change"
 
 
 def _votes(*, is_helpful: bool) -> Coalesce:

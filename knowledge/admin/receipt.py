@@ -31,6 +31,12 @@ class Indexed:
 
 def receipt_of(article: Article, *, indexed: Indexed | None, has_model: bool, now: datetime) -> Receipt:
     """`has_model`: that of the live generation is there, so that an edit can be indexed."""
+    if article.is_over():
+        ended = _("offline since %(moment)s") % {"moment": _moment(article.unpublish_at or now, now)}
+        return Receipt(_("ended"), "quiet", ended)
+    if article.is_scheduled() and indexed is not None:
+        ready = _("in the index; answerable from %(moment)s on")
+        return Receipt(_("scheduled"), "quiet", ready % {"moment": _moment(article.publish_at or now, now)})
     standing = standing_of(article, is_indexed=indexed is not None, now=now)
     if standing is Standing.NOT_PUBLISHED:
         return Receipt(_("not published"), "quiet", _("not published"))

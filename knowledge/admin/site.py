@@ -86,6 +86,7 @@ class SiteSettingsAdmin(_SiteAdmin):
             },
         ),
         (_("Widget"), {"fields": ("widget_hosts",)}),
+        (_("Articles"), {"fields": ("review_months",)}),
     )
 
     class Media:

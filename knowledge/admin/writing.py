@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.utils import formats, timezone, translation
@@ -17,7 +18,7 @@ from knowledge import catalogue
 from knowledge.links import LinkSource, link_resolver
 from knowledge.markdown import heading_anchors, render_markdown
 from knowledge.media import MAX_PICTURE_BYTES, BadPicture, read_picture, store_picture
-from knowledge.models import Article, Audience, Category, Language
+from knowledge.models import Article, Audience, Category, Language, PendingChange, Reader
 
 MAX_OFFERED: Final = 12  # articles in the picker of links
 _TOC_LEVELS: Final = (2, 3)
@@ -33,7 +34,10 @@ def preview_page(request: HttpRequest, stored: Article | None) -> HttpResponse:
     draft = _draft(request, stored)
     with translation.override(draft.language):
         resolve = link_resolver(
-            draft.body, language=draft.language, user=request.user, stands_in=LinkSource.of(draft)
+            draft.body,
+            language=draft.language,
+            user=_reader_of(draft, request),
+            stands_in=LinkSource.of(draft),
         )
         headings = [heading for heading in heading_anchors(draft.body) if heading.level in _TOC_LEVELS]
         response = TemplateResponse(
@@ -50,6 +54,17 @@ def preview_page(request: HttpRequest, stored: Article | None) -> HttpResponse:
             },
         )
         return response.render()
+
+
+def _reader_of(draft: Article, request: HttpRequest) -> Reader:
+    """The least of those whom it is for: a link that they cannot follow is none in their page either."""
+    match Audience(draft.audience):
+        case Audience.PUBLIC:
+            return None
+        case Audience.SIGNED_IN:
+            return User()
+        case Audience.INTERNAL:
+            return request.user
 
 
 def _draft(request: HttpRequest, stored: Article | None) -> Article:
@@ -127,16 +142,34 @@ def _can_be_a_key(group: str) -> bool:
 
 
 def latest_edit(article: Article) -> Any:
-    """The last entry of its history; None for a new one."""
-    return article.history.order_by("-history_id").first() if article.pk else None
+    """The last entry of its history, or of its change in preparation; None for a new one."""
+    if not article.pk:
+        return None
+    entries = [
+        article.history.order_by("-history_id").first(),
+        PendingChange.history.filter(article_id=article.pk, history_type__in="+~")
+        .order_by("-history_id")
+        .first(),
+    ]
+    return max(filter(None, entries), key=lambda entry: entry.history_date, default=None)
 
 
-def collision(article: Article, seen: int | None) -> str:
+def edit_token(article: Article) -> str:
+    """Which state of the article, and of the change to it, a form was filled from."""
+    if not article.pk:
+        return ""
+    of_article = article.history.order_by("-history_id").values_list("history_id", flat=True).first()
+    changes = PendingChange.history.filter(article_id=article.pk).order_by("-history_id")
+    of_change = changes.values_list("history_id", flat=True).first()
+    return f"{of_article or ''}/{of_change}" if of_change else str(of_article or "")
+
+
+def collision(article: Article, seen: str) -> str:
     """Why saving would overwrite somebody's work; empty where it would not."""
-    if seen is None:
+    if not seen or edit_token(article) == seen:
         return ""
     latest = latest_edit(article)
-    if latest is None or latest.history_id == seen:
+    if latest is None:
         return ""
     who = latest.history_user or _("An import or a command")
     when = formats.date_format(timezone.localtime(latest.history_date), "TIME_FORMAT")
@@ -159,8 +192,8 @@ def others_at_work(article: Article, user: AbstractBaseUser) -> str:
     }
 
 
-class SeenField(forms.IntegerField):
+class SeenField(forms.CharField):
     """Which edit the form was filled from; goes along unseen."""
 
     def __init__(self) -> None:
-        super().__init__(required=False, widget=forms.HiddenInput, min_value=0)
+        super().__init__(required=False, widget=forms.HiddenInput, max_length=60)

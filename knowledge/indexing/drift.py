@@ -114,7 +114,7 @@ def check_index() -> DriftReport:
     canaries = [_ask_canaries(store, key, one.wanted & one.held) for key, one in holdings.items()]
     stale = Article.objects.stale(recipe)
     return DriftReport(
-        articles_published=Article.objects.published().count(),
+        articles_published=Article.objects.for_index().count(),
         articles_stale=stale.count(),
         articles_failed=stale.exclude(index_error="").count(),
         passages_in_database=sum(len(one.wanted) for one in holdings.values()),

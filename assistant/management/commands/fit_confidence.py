@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
@@ -23,6 +24,9 @@ _OUTSIDE_WEIGHT = (
     0.5  # of the questions that nothing answers, against those of a set; near misses count in full
 )
 _PLAIN, _HIDDEN, _OUTSIDE = "plain", "hidden", "outside"
+# What a set's rows of a kind weigh where its labels name few of several acceptable articles: a question that counts as
+# wrongly answered may be answered, and a near miss most of all, because another article answers it as well.
+_INCOMPLETE_WEIGHT = {_PLAIN: 0.5, _HIDDEN: 0.25, _OUTSIDE: 1.0}
 
 
 class Command(BaseCommand):
@@ -45,7 +49,8 @@ class Command(BaseCommand):
             nargs="*",
             default=[],
             metavar="SET",
-            help="Sets whose labels name few of several acceptable articles: their risk is reported and sets no limit.",
+            help="Sets whose labels name few of several acceptable articles: they count less in the fit, and "
+            "their risk is reported and sets no limit.",
         )
         parser.add_argument("--out", type=Path, default=DEFAULT_FILE, help="Where to write the model.")
 
@@ -53,7 +58,7 @@ class Command(BaseCommand):
         rows = [row for path in options["rows"] for row in _read(path)]
         if len(rows) < _MIN_ROWS:
             raise CommandError(f"{len(rows)} rows are too few to fit on; at least {_MIN_ROWS} are needed.")
-        table = _Table.of(rows)
+        table = _Table.of(rows, options["incomplete"])
         held_out = np.zeros(len(rows))
         fitted: dict[bool, _Fit] = {}
         for other in np.unique(table.is_other).tolist():
@@ -71,24 +76,26 @@ class Command(BaseCommand):
             raise CommandError("None of the rows was answered in the language of its question.")
         limits = _Limits(options["max_risk"], options["max_near_miss"], options["max_outside"])
         own = ~table.is_other
-        threshold = _threshold(table, held_out, own, limits, options["incomplete"])
+        threshold = _threshold(table, held_out, own, limits)
         high = max(
             threshold,
-            _threshold(
-                table, held_out, own, replace(limits, risk=options["high_risk"]), options["incomplete"]
-            ),
+            _threshold(table, held_out, own, replace(limits, risk=options["high_risk"])),
         )
         report = {
-            name: _figures(table, held_out, table.names == name, threshold)
+            name: _figures(table, held_out, table.names == name, threshold, limits.risk)
             for name in np.unique(table.names).tolist()
         }
         recipe = current_recipe()
         counts = Counter(row["set"] for row in rows)
         pairs = own & np.isin(table.kind, [_PLAIN, _HIDDEN])
+        complete = pairs & ~np.isin(table.folder, list(table.incomplete))
         overall = {
-            **_overall(table, held_out, own, threshold, options["incomplete"]),
+            **_overall(table, held_out, own, threshold),
             "auroc_with_near_misses": auroc(held_out[pairs], table.right[pairs]),
             "ece_with_near_misses": expected_calibration_error(held_out[pairs], table.right[pairs]),
+            "ece_where_labels_are_complete": expected_calibration_error(
+                held_out[complete], table.right[complete]
+            ),
         }
         model = {
             "features": list(table.features),
@@ -97,10 +104,12 @@ class Command(BaseCommand):
             "threshold": round(threshold, 4),
             "high": round(high, 4),
             "recipe": recipe.fingerprint,
+            "reranker": settings.RERANKER_MODEL,
             "fitted_on": f"{len(counts)} public question sets, {len(rows)} rows, {timezone.now():%Y-%m-%d}",
             "provenance": {
                 "method": "L2 logistic regression on standardised signals, sets weighted equally, near misses as much "
-                "as their questions; threshold and figures from scores of models that have seen the set in no language",
+                "as their questions, both less where labels are incomplete; threshold and figures from scores of "
+                "models that have seen the set in no language",
                 "command": f"manage.py fit_confidence --max-risk {limits.risk} --max-near-miss {limits.near_miss} "
                 f"--max-outside {limits.outside} --high-risk {options['high_risk']}"
                 + (f" --incomplete {' '.join(options['incomplete'])}" if options["incomplete"] else ""),
@@ -134,9 +143,10 @@ class _Table:
     names: Any  # (rows,) set, languages and kind, for people
     kind: Any  # (rows,) plain, hidden or outside
     is_other: Any  # (rows,) whether the article is in another language than the question
+    incomplete: frozenset[str]  # sets
 
     @classmethod
-    def of(cls, rows: list[dict[str, Any]]) -> "_Table":
+    def of(cls, rows: list[dict[str, Any]], incomplete: list[str]) -> "_Table":
         features = tuple(sorted(rows[0]["signals"]))
         return cls(
             features=features,
@@ -146,6 +156,7 @@ class _Table:
             names=np.array([f"{_set_name(row)} {row.get('kind', _PLAIN)}" for row in rows]),
             kind=np.array([_kind(row) for row in rows]),
             is_other=np.array([row["article_language"] != row["language"] for row in rows]),
+            incomplete=frozenset(incomplete),
         )
 
     def fit(self, chosen: Any) -> "_Fit":
@@ -155,6 +166,8 @@ class _Table:
         for folder in np.unique(self.folder[chosen]):
             for kind, share in ((_PLAIN, 1.0), (_HIDDEN, 1.0), (_OUTSIDE, outside)):
                 members = chosen & (self.folder == folder) & (self.kind == kind)
+                if folder in self.incomplete:
+                    share *= _INCOMPLETE_WEIGHT[kind]
                 if members.any():
                     weights[members] = share / members.sum()
         weights *= chosen.sum() / weights.sum()
@@ -167,10 +180,10 @@ def _kind(row: dict[str, Any]) -> str:
     return _PLAIN if row["answerable"] else _OUTSIDE
 
 
-def _threshold(table: _Table, scores: Any, own: Any, limits: _Limits, incomplete: list[str]) -> float:
+def _threshold(table: _Table, scores: Any, own: Any, limits: _Limits) -> float:
     """The lowest score from which on all three shares stay within their limits, each a mean over sets."""
     for threshold in np.unique(np.round(scores[own], 3)):
-        figures = _overall(table, scores, own, float(threshold), incomplete)
+        figures = _overall(table, scores, own, float(threshold))
         if (
             figures["risk"] <= limits.risk
             and figures["near_misses_answered"] <= limits.near_miss
@@ -180,9 +193,7 @@ def _threshold(table: _Table, scores: Any, own: Any, limits: _Limits, incomplete
     raise CommandError(f"No threshold keeps within {limits}; more or better labels are needed.")
 
 
-def _overall(
-    table: _Table, scores: Any, own: Any, threshold: float, incomplete: list[str]
-) -> dict[str, float]:
+def _overall(table: _Table, scores: Any, own: Any, threshold: float) -> dict[str, float]:
     """Means over sets and languages, within a language; risk of those whose labels are complete."""
     answered = scores >= threshold
     means: dict[str, list[float]] = {"risk": [], "near_misses": [], "outside": [], "coverage": []}
@@ -191,7 +202,7 @@ def _overall(
         kind = table.kind[members][0]
         if kind == _PLAIN:
             means["coverage"].append(float(answered[members].mean()))
-            if table.folder[members][0] not in incomplete:
+            if table.folder[members][0] not in table.incomplete:
                 taken = members & answered
                 means["risk"].append(float((~table.right[taken]).mean()) if taken.any() else 0.0)
         else:
@@ -208,7 +219,9 @@ def _mean(values: list[float]) -> float:
     return round(float(np.mean(values)), 4) if values else 0.0
 
 
-def _figures(table: _Table, scores: Any, members: Any, threshold: float) -> dict[str, float | int | None]:
+def _figures(
+    table: _Table, scores: Any, members: Any, threshold: float, max_risk: float
+) -> dict[str, float | int | None]:
     answered = scores[members] >= threshold
     right = table.right[members]
     # With its near misses: the same set's rows with the right articles hidden.
@@ -218,9 +231,18 @@ def _figures(table: _Table, scores: Any, members: Any, threshold: float) -> dict
         "rows": int(members.sum()),
         "answered": round(float(answered.mean()), 4),
         "risk": round(float((~right)[answered].mean()), 4) if answered.any() else None,
+        "coverage_at_max_risk": _coverage_at(scores[members], right, max_risk),
         "auroc_with_near_misses": auroc(scores[twin], table.right[twin]),
         "ece_with_near_misses": expected_calibration_error(scores[twin], table.right[twin]),
     }
+
+
+def _coverage_at(scores: Any, right: Any, max_risk: float) -> float:
+    """The most that a threshold of the set's own could answer with at most `max_risk` wrong; 0..1."""
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1) + 1  # equal scores go together
+    wrong = np.cumsum(~right[order])[ends - 1]
+    return round(float(ends[wrong <= max_risk * ends].max(initial=0)) / len(order), 4)
 
 
 class _Fit:

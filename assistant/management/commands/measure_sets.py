@@ -20,12 +20,11 @@ from knowledge.measuring import (
     IndexedArticles,
     MemoryHelpCenter,
     QuestionReader,
-    found_by_words,
     kept_questions,
-    pools,
     read_set,
 )
 from knowledge.models import Language
+from knowledge.pools import found_by_words, pools
 
 _QUESTIONS = "questions.jsonl"
 _ACROSS, _FOLLOW_UPS = "questions_crosslingual.jsonl", "questions_followup.jsonl"
@@ -77,7 +76,7 @@ class Command(BaseCommand):
                 "ours": mix,
                 "- nearest unit": replace(mix, units=0.0),
                 "- neighbours": replace(mix, nearness=0.0),
-                "- headings apart": replace(mix, heading_discount=9.0),
+                "- headings apart": replace(mix, headings=0.0),
                 "- BM25": replace(mix, lexical=0.0, nearness=0.0),
             }
             self.stdout.write(self.style.MIGRATE_HEADING(f"{name}: {len(found)} questions"))

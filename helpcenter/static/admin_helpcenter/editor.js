@@ -1,4 +1,4 @@
-/* The form of an article: preview beside the text, pictures, links, and a copy of what is typed.
+/* The form of an article: preview and source beside the text, pictures, links, and what is typed is kept.
 
    Everything here is convenience. Without it the preview opens in a window of its own and the form saves as ever. */
 document.addEventListener("DOMContentLoaded", function () {
@@ -57,9 +57,26 @@ document.addEventListener("DOMContentLoaded", function () {
       row.appendChild(frame);
       refresh();
     }
-    row.classList.toggle("hc-side-by-side", !!frame);
+    row.classList.toggle("hc-side-by-side", !!frame || !!row.querySelector(".hc-source"));
     live.setAttribute("aria-pressed", String(!!frame));
   });
+
+  /* --- the text that is translated, beside the translation --- */
+  var source = document.getElementById("hc-source");
+  if (source && bar.querySelector("[data-source]")) {
+    var beside = button("source");
+    var text = source.querySelector("[data-text]");
+    var home = source.parentNode, next = source.nextSibling;
+    beside.addEventListener("click", function () {
+      var row = body.closest(".form-row");
+      var shown = source.parentNode !== row;
+      if (shown) row.appendChild(source);
+      else home.insertBefore(source, next);
+      text.open = shown;
+      row.classList.toggle("hc-side-by-side", shown || !!frame);
+      beside.setAttribute("aria-pressed", String(shown));
+    });
+  }
 
   /* --- pictures --- */
   var picker = document.createElement("input");
@@ -131,7 +148,58 @@ document.addEventListener("DOMContentLoaded", function () {
       .catch(function () { found.textContent = bar.dataset.failed; });
   }
 
-  /* --- a copy of what is typed, in this browser, until it is saved --- */
+  /* --- what is typed goes to the server while it is typed, and is offered there until it is saved --- */
+  var kept = bar.querySelector(".hc-kept");
+  var mine = form.elements["window"];
+  if (!mine.value) mine.value = random();
+  var waiting = 0, sending = false, again = false, isBehind = false;
+
+  function random() {
+    return Array.from(crypto.getRandomValues(new Uint8Array(16)), function (one) {
+      return (one + 256).toString(16).slice(1);
+    }).join("");
+  }
+  function fields() {
+    var data = new URLSearchParams({ csrfmiddlewaretoken: token, window: mine.value });
+    ["title", "slug", "body", "language", "translation_group", "category", "audience", "labels", "seen"]
+      .forEach(function (name) { if (form.elements[name]) data.set(name, form.elements[name].value); });
+    return data;
+  }
+  function send() {
+    clearTimeout(waiting);
+    waiting = 0;
+    if (sending) { again = true; return; }
+    sending = true;
+    isBehind = true;
+    fetch(bar.dataset.autosave, { method: "POST", body: fields(), redirect: "manual" })
+      .then(function (response) {
+        if (response.type === "opaqueredirect" || response.status === 403) throw new Error(bar.dataset.signedOut);
+        return response.json();
+      })
+      .then(function (answer) {
+        if (answer.error) throw new Error(answer.error);
+        isBehind = again;
+        said.textContent = "";
+        kept.textContent = bar.dataset.kept + " " + answer.saved;
+      })
+      .catch(function (error) {
+        kept.textContent = "";
+        said.textContent = error instanceof TypeError ? bar.dataset.notKept : error.message;
+      })
+      .finally(function () {
+        sending = false;
+        if (again) { again = false; waiting = setTimeout(send, 1500); }
+      });
+  }
+  form.addEventListener("input", function () {
+    isBehind = true;
+    if (!waiting) waiting = setTimeout(send, 1500);
+  });
+  window.addEventListener("pagehide", function () {
+    if (waiting) navigator.sendBeacon(bar.dataset.autosave, fields());
+  });
+
+  /* --- and a copy stays in this browser, for when the server cannot be reached --- */
   var key = "helpcenter-draft:" + location.pathname;
   var names = ["title", "body"];
 
@@ -142,9 +210,10 @@ document.addEventListener("DOMContentLoaded", function () {
     return names.map(function (name) { return form.elements[name].value; });
   }
   var opened = JSON.stringify(typed());
-  var kept = read();
-  // An error of the form brings the typed text back by itself.
-  if (kept && JSON.stringify(kept) !== opened && !form.querySelector(".errornote")) offerBack(kept);
+  var copy = read();
+  // An error of the form brings the typed text back by itself, and the server's copy is the better one.
+  var isOffered = form.querySelector(".errornote, .hc-offer") || location.search.indexOf("autosave=") > 0;
+  if (copy && JSON.stringify(copy) !== opened && !isOffered) offerBack(copy);
 
   function offerBack(values) {
     var note = document.createElement("p");
@@ -174,6 +243,9 @@ document.addEventListener("DOMContentLoaded", function () {
   form.addEventListener("submit", function (event) {
     if (event.submitter && event.submitter.hasAttribute("formaction")) return;
     clearTimeout(timer);
-    localStorage.removeItem(key);
+    clearTimeout(waiting);
+    waiting = 0;
+    // Where the server did not take the last of it, somebody may have to sign in first: then it is needed here.
+    if (!isBehind || !said.textContent) localStorage.removeItem(key);
   });
 });

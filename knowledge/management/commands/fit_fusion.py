@@ -1,15 +1,18 @@
 """Fits the weights that retrieval mixes its signals with, on labelled help centers."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from knowledge.embeddings import EmbedderUnavailable, current_recipe, get_embedder
+from knowledge.followups import LabelledFollowUp, Leaning, found_first
+from knowledge.followups import fit as fit_leaning
 from knowledge.fusion import (
     DEFAULTS_FILE,
+    FusionWeights,
     LabelledPool,
     Measured,
     Mix,
@@ -20,18 +23,22 @@ from knowledge.fusion import (
 )
 from knowledge.importers import UnusablePath
 from knowledge.labelled import BadQuestionFile, LabelledQuestion, read_questions
-from knowledge.measuring import IndexedArticles, QuestionReader, kept_questions, pools, read_set
+from knowledge.measuring import IndexedArticles, QuestionReader, kept_questions, read_set
 from knowledge.models import Language
+from knowledge.pools import follow_ups, pools
 
 _ARTICLES, _QUESTIONS, _ACROSS = "articles.jsonl", "questions.jsonl", "questions_crosslingual.jsonl"
+_FOLLOW_UPS = "questions_followup.jsonl"
 _ANY_LANGUAGE = ""
 
 
 class Command(BaseCommand):
     help = (
-        "Fits how much each signal counts, within a language and across languages, and writes it as JSON. Every SET "
-        f"is a folder with {_ARTICLES} and {_QUESTIONS} and, where questions in one language are answered by "
-        f"articles in another, {_ACROSS}. Every set and language counts the same, whatever its size. Needs no database."
+        "Fits how much each signal counts, within a language and across languages, and how much a conversation counts "
+        f"in a follow-up, and writes it as JSON. Every SET is a folder with {_ARTICLES} (or articles as files) and "
+        f"{_QUESTIONS} and, where "
+        f"there are such, {_ACROSS} (asked in one language, answered in the other) and {_FOLLOW_UPS} (with history). "
+        "Every set and language counts the same, whatever its size. Needs no database."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -48,11 +55,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         within: list[LabelledPool] = []
         across: list[LabelledPool] = []
+        sets: list[tuple[Path, dict[str, IndexedArticles], QuestionReader]] = []
+        if options["work"]:
+            options["work"].mkdir(parents=True, exist_ok=True)
         try:
             for folder in options["sets"]:
                 articles = read_set(folder, work=options["work"])
                 kept = kept_questions(folder, options["work"]) if options["work"] else None
                 reader = QuestionReader(get_embedder(), kept=kept)
+                sets.append((folder, articles, reader))
                 within += _pools(folder, _QUESTIONS, articles, reader, other_language=False)
                 if (folder / _ACROSS).exists():
                     across += _pools(folder, _ACROSS, articles, reader, other_language=True)
@@ -65,30 +76,58 @@ class Command(BaseCommand):
         mixes = dict(default_weights().same_language) if options["languages"] else {}
         wanted = options["languages"] or [_ANY_LANGUAGE, *sorted({pool.language for pool in within})]
         mixes |= {language: fit(within, language=language) for language in wanted}
-        weights: dict[str, Any] = {
-            "provenance": f"manage.py fit_fusion on {', '.join(folder.name for folder in options['sets'])}: "
-            f"{len(within)} questions within a language, {len(across)} across; {current_recipe().embedder}; "
-            + (
-                f"fitted: {', '.join(options['languages'])}, the rest kept"
-                if options["languages"]
-                else "all fitted"
-            ),
-            "same_language": {language: asdict(mix) for language, mix in mixes.items()},
-        }
         for corpus, (left_out, figures) in leave_one_corpus_out(within).items():
             own = [pool for pool in within if pool.corpus == corpus]
             mix = mixes[own[0].language]
             self._report(corpus, mix, measure(own, mix), left_out, figures)
+        other = default_weights().other_language
         if across:
-            weights["other_language"] = asdict(mix := fit(across, language=_ANY_LANGUAGE))
+            other = fit(across, language=_ANY_LANGUAGE)
             for corpus in sorted({pool.corpus for pool in across}):
                 own = [pool for pool in across if pool.corpus == corpus]
-                self._report(corpus, mix, measure(own, mix))
+                self._report(corpus, other, measure(own, other))
         else:
-            weights["other_language"] = asdict(default_weights().other_language)
             self.stdout.write(f"No {_ACROSS}: the weights across languages stay as they are.")
-        options["out"].write_text(json.dumps(weights, indent=2) + "\n", encoding="utf-8")
+        provenance = (
+            f"manage.py fit_fusion on {', '.join(folder.name for folder in options['sets'])}: {len(within)} questions "
+            f"within a language, {len(across)} across; {current_recipe().embedder}; "
+            + (
+                f"fitted: {', '.join(options['languages'])}, the rest kept"
+                if options["languages"]
+                else "all fitted"
+            )
+        )
+        weights = FusionWeights(mixes, other, default_weights().follow_ups, provenance)
+        weights = replace(weights, follow_ups=self._leaning(sets, weights))
+        options["out"].write_text(json.dumps(asdict(weights), indent=2) + "\n", encoding="utf-8")
         self.stdout.write(f"-> {options['out']}")
+
+    def _leaning(
+        self, sets: list[tuple[Path, dict[str, IndexedArticles], QuestionReader]], weights: FusionWeights
+    ) -> Leaning:
+        """Fitted on all follow-ups, and reported for each set also by a fit on the others."""
+        observed = [
+            one for folder, articles, reader in sets for one in _follow_ups(folder, articles, reader, weights)
+        ]
+        try:
+            leaning = fit_leaning(observed)
+        except ValueError as reason:
+            self.stdout.write(f"What a conversation counts stays as it is: {reason}.")
+            return weights.follow_ups
+        for corpus in sorted({one.corpus for one in observed}):
+            own = [one for one in observed if one.corpus == corpus]
+            alone, with_history = (sum(one.is_found(share) for one in own) / len(own) for share in (0.0, 1.0))
+            line = (
+                f"{corpus:22} {len(own)} follow-ups: hit@1 alone {alone:.3f}, with the history {with_history:.3f}, "
+                f"mixed {found_first(own, leaning):.3f}"
+            )
+            try:
+                elsewhere = fit_leaning([one for one in observed if one.corpus != corpus])
+                line += f"; fitted on the others: {found_first(own, elsewhere):.3f}"
+            except ValueError:
+                line += "; no others to fit on"
+            self.stdout.write(line)
+        return leaning
 
     def _report(
         self,
@@ -106,9 +145,33 @@ class Command(BaseCommand):
 
 def _shown(mix: Mix, figures: Measured) -> str:
     return (
-        f"lexical {mix.lexical:.2f}, headings -{mix.heading_discount:.2f}: hit@1 {figures.hit_at_1:.3f}, "
+        f"lexical {mix.lexical:.2f}, headings {mix.headings:.2f}: hit@1 {figures.hit_at_1:.3f}, "
         f"hit@5 {figures.hit_at_5:.3f}, MRR {figures.mean_reciprocal_rank:.3f}"
     )
+
+
+def _follow_ups(
+    folder: Path, articles: dict[str, IndexedArticles], reader: QuestionReader, weights: FusionWeights
+) -> list[LabelledFollowUp]:
+    questions = [
+        one
+        for file in (_QUESTIONS, _FOLLOW_UPS)
+        if (folder / file).exists()
+        for one in read_questions(folder / file)[0]
+    ]
+    found = [
+        one
+        for language, indexed in articles.items()
+        for one in follow_ups(
+            indexed,
+            [question for question in questions if question.language == language],
+            reader=reader,
+            weights=weights,
+            corpus=f"{folder.name} {language}",
+        )
+    ]
+    reader.keep()
+    return found
 
 
 def _pools(

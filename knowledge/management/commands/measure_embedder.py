@@ -21,12 +21,12 @@ from knowledge.measuring import (
     QuestionReader,
     index_articles,
     measured,
-    pools,
     probe_accuracy,
     routing_accuracy,
     translation_accuracy,
 )
 from knowledge.models import Language
+from knowledge.pools import pools
 
 _SPEED_ROUNDS = 100
 

@@ -1,0 +1,25 @@
+"""Lets a cross-encoder put the first passages in its order, where RERANKER_MODEL names one.
+
+Promise: without a model, or when it does not answer in time, the order is what it was. The places keep their ranking
+values: what is first keeps the first one's value, so that values go on falling and margins stay what they were between
+places. Refuses to decide how sure an answer is: under another order the confidence counts as not calibrated.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from knowledge.embeddings.cross_encoder import fitting
+from knowledge.ranking import Order, Placed
+
+FIRST = 10  # places that are put in order anew; reading a pair costs what embedding a passage does
+
+
+def reranked(found: Order, text_of: Callable[[int], str]) -> tuple[Placed, ...]:
+    """`text_of` gives what is read of a passage, by its id."""
+    first, rest = found.placed[:FIRST], found.placed[FIRST:]
+    scores = fitting(found.reading.text, [text_of(one.candidate.passage_id) for one in first])
+    if scores is None:
+        return found.placed
+    places = sorted(range(len(first)), key=lambda place: (-scores[place], place))
+    again = (replace(first[place], fused=held.fused) for place, held in zip(places, first, strict=True))
+    return (*again, *rest)
