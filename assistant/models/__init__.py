@@ -67,10 +67,8 @@ __all__ = [
     "MailQuerySet",
     "Matter",
     "MessageAuthor",
-<<<<<<< HEAD
     "ModelReply",
     "ModelUsage",
-=======
     "Presence",
     "Priority",
     "Question",

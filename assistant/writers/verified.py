@@ -1,7 +1,7 @@
 """From what a model proposed to what is shown: sentences that stand on their quotes, and whether they still answer.
 
-Promise: nothing leaves here that `assistant.grounding` did not find supported by a verbatim quote of the passage that it
-names; what was dropped comes back with its reasons. Refuses to decide what is shown instead.
+Promise: nothing leaves here that `assistant.grounding` did not find supported by a verbatim quote of the passage
+that it names; what was dropped comes back with its reasons. Refuses to decide what is shown instead.
 """
 
 import re
