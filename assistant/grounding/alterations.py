@@ -1,8 +1,8 @@
 """True sentences made false, and reworded ones that stay true, by rule: what the check is measured with.
 
-Promise: pure and, given the same generator of chance, deterministic. An alteration that a sentence has no place for gives
-None. Whoever reads the figures should know that the rules here and those of the check were written by the same people;
-sentences of other articles, and neighbours under the wrong quote, owe nothing to any list.
+Promise: pure and, given the same generator of chance, deterministic. An alteration that a sentence has no place for
+gives None. Whoever reads the figures should know that the rules here and those of the check were written by the same
+people; sentences of other articles, and neighbours under the wrong quote, owe nothing to any list.
 """
 
 import random
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from assistant.grounding.facts import names_of
+from knowledge.text import is_stopword
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class Source:
 Alteration = Callable[[Source, random.Random], str | None]
 
 _UNIT_SWAPS: Final = {
-    "en": "days/weeks hours/minutes minutes/hours months/years years/months weeks/months seconds/minutes miles/kilometers"
-    " inches/feet dollars/euros euros/dollars percent/points day/week month/year year/month week/month hour/day"
-    " minutes/seconds MB/GB GB/MB feet/inches meters/kilometers",
+    "en": "days/weeks hours/minutes minutes/hours months/years years/months weeks/months seconds/minutes"
+    " miles/kilometers inches/feet dollars/euros euros/dollars percent/points day/week month/year year/month week/month"
+    " hour/day minutes/seconds MB/GB GB/MB feet/inches meters/kilometers",
     "de": "Tage/Wochen Tagen/Wochen Wochen/Monate Stunden/Minuten Minuten/Stunden Jahre/Monate Jahren/Monaten"
     " Monate/Jahre Monaten/Jahren Meter/Kilometer Kilometer/Meter Euro/Dollar Prozent/Punkte Tag/Monat Jahr/Monat"
     " Monat/Jahr Woche/Jahr Metern/Kilometern",
@@ -191,6 +192,24 @@ def _name(source: Source, chance: random.Random) -> str | None:
     return source.text.replace(chance.choice(own), chance.choice(others), 1)
 
 
+def _word(source: Source, chance: random.Random) -> str | None:
+    """A word that is no name and no number by one of another article."""
+    own, others = (
+        [
+            word
+            for word in re.findall(r"(?<![\w-])[^\W\d_]{5,}(?![\w-])", text)
+            if not is_stopword(word.casefold(), source.language)
+            and word[0].isupper() == (source.language == "de")
+        ]
+        for text in (source.text, source.stranger)
+    )
+    others = [word for word in others if word.casefold() not in source.text.casefold()]
+    if not own or not others:
+        return None
+    old, new = chance.choice(own), chance.choice(others)
+    return re.sub(rf"(?<![\w-]){re.escape(old)}(?![\w-])", new, source.text)
+
+
 def _stranger(source: Source, chance: random.Random) -> str | None:
     return source.stranger
 
@@ -233,6 +252,7 @@ FALSE: Final[Mapping[str, Alteration]] = {
     "limit changed or removed": _swap(_LIMITS),
     "condition added": _condition_added,
     "name swapped": _name,
+    "word swapped": _word,
     "clause invented": _invented_clause,
     "sentence of another article": _stranger,
     "neighbour under this quote": _neighbour,

@@ -1,13 +1,13 @@
 """Is a sentence supported by the quote that it cites?
 
-Promise: pure, given the meaning of texts (`assistant.grounding.meaning`); every reason why a sentence is not supported is
-named. What a sentence states exactly must stand in the quote: numbers with their units, dates, addresses, names (those
-may also stand in the article's title). What turns a statement around or narrows it must stand in both: a quote that was
-cut off in front of its "not" is read with the whole sentence around it. The rest has to mean the same: each clause
-shares its words with the quote, or is near to it in meaning.
+Promise: pure, given the meaning of texts (`assistant.grounding.meaning`); every reason why a sentence is not supported
+is named. What a sentence states exactly must stand in the quote: numbers with their units, dates, addresses, names
+(those may also stand in the article's title). What turns a statement around or narrows it must stand in both: a quote
+that was cut off in front of its "not" is read with the whole sentence around it. The rest has to mean the same: each
+clause shares its words with the quote or is near to it in meaning, and each new word is near to one of the quote's.
 
-Refuses to decide what is done with a sentence that is not supported (`assistant.writers.verified`), and whether what the
-article says is true.
+Refuses to decide what is done with a sentence that is not supported (`assistant.writers.verified`), and whether what
+the article says is true.
 """
 
 import re
@@ -84,7 +84,7 @@ class Thresholds:
         float  # 0..1, share of a clause's words that the quote holds, from which on it needs no more
     )
     clause_cosine: float  # -1..1, of a clause that has fewer
-    entailment: float = 0.5  # 0..1, where a model for it is set
+    word_cosine: float = -1.0  # -1..1, of a word that the quote lacks to the nearest one that it has
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Verdict:
     clauses: tuple[
         tuple[float, float | None], ...
     ]  # of each: coverage and, where that was asked for, nearness
-    entailment: float | None = None  # 0..1; None where no model is set
+    new_words: tuple[tuple[str, float | None], ...]  # that the quote lacks: nearness to the nearest it has
 
     @property
     def is_supported(self) -> bool:
@@ -105,9 +105,9 @@ class Verdict:
 class Meaning(Protocol):
     """Nearness of texts; None: not to be had."""
 
-    def cosine(self, one: str, one_language: str, other: str, other_language: str) -> float | None: ...
+    def read(self, texts: Iterable[tuple[str, str]]) -> None: ...
 
-    def entailment(self, premise: str, claim: str) -> float | None: ...
+    def cosine(self, one: str, one_language: str, other: str, other_language: str) -> float | None: ...
 
 
 _ALIGNED: Final = 0.5  # share of a clause's words in a sentence, from which on it is about that
@@ -125,9 +125,6 @@ def check(claim: Claim, evidence: Evidence, meaning: Meaning, thresholds: Thresh
     held = _Words(evidence, f"{evidence.quote}\n{evidence.frame}")
     coverages = [held.share(one.stems, claim.language) for one in clauses if one.stems]
     near = _nearness(claim.text, claim.language, evidence, meaning)
-    entailed = meaning.entailment(f"{evidence.frame}\n{evidence.surroundings}", claim.text)
-    if entailed is not None and entailed < thresholds.entailment:
-        findings.append(Finding(Problem.MEANING, f"{entailed:.2f}"))
     telling = [one for one in clauses if one.stems]
     nearnesses = [
         None
@@ -135,14 +132,19 @@ def check(claim: Claim, evidence: Evidence, meaning: Meaning, thresholds: Thresh
         else _nearness(one.text, claim.language, evidence, meaning)
         for one, coverage in zip(telling, coverages, strict=True)
     ]
-    if entailed is None:
-        findings.extend(_means_the_same(claim, telling, coverages, nearnesses, near, thresholds))
+    new_words = _new_words(claim, telling, evidence, held, meaning)
+    findings.extend(
+        Finding(Problem.MEANING, word)
+        for word, nearness in new_words
+        if nearness is not None and nearness < thresholds.word_cosine
+    )
+    findings.extend(_means_the_same(claim, telling, coverages, nearnesses, near, thresholds))
     return Verdict(
         tuple(findings),
         near,
         min(coverages, default=0.0),
         tuple(zip(coverages, nearnesses, strict=True)),
-        entailed,
+        new_words,
     )
 
 
@@ -257,7 +259,8 @@ def _differences(
 
 _ALONE: Final = re.compile(r"\b(?:just|sole|alone|allein|einzige?\w*|erst)\b", re.IGNORECASE)
 _WHEN: Final = re.compile(
-    r"\b(?:when|whenever|once|until|before|after|whether|while|depending|bei|beim|sobald|bis|ob|während|nach|vor|je nach)\b",
+    r"\b(?:when|whenever|once|until|before|after|whether|while|depending|bei|beim|sobald|bis|ob|während|nach|vor"
+    r"|je nach)\b",
     re.IGNORECASE,
 )
 
@@ -288,7 +291,13 @@ def _dropped(
         return None
     mine = _Words.of_stems(clause.stems, language)
     for one in sentence.marks:
-        if one.mark is not mark or not one.reach:
+        if one.mark is not mark:
+            continue
+        if one.quantity is not None:
+            if mark not in claimed.marks and _is_said(one.quantity, claimed.claim):
+                return one.text
+            continue
+        if not one.reach:
             continue
         # Clauses are cut apart by commas, and a shorter sentence has other ones.
         if any(_share_words(one, other, evidence.language, language) for other in claimed.marked):
@@ -297,6 +306,13 @@ def _dropped(
         if len(held) * 2 >= len(one.reach):
             return one.text
     return None
+
+
+def _is_said(quantity: Quantity, claim: Claim) -> bool:
+    return any(
+        one.values & quantity.values and (one.unit == quantity.unit or not (one.unit and quantity.unit))
+        for one in facts_of(claim.text).quantities
+    )
 
 
 def _share_words(one: Marked, other: Marked, language: str, other_language: str) -> bool:
@@ -351,7 +367,8 @@ def _means_the_same(
     near: float | None,
     thresholds: Thresholds,
 ) -> Iterable[Finding]:
-    if near is not None and near < thresholds.cosine:
+    # "It lasts three months" is too short to be near to anything, and has no word of its own.
+    if near is not None and near < thresholds.cosine and min(coverages, default=0.0) < 1.0:
         yield Finding(Problem.MEANING, f"{near:.2f}")
         return
     if not clauses and near is None:
@@ -361,6 +378,27 @@ def _means_the_same(
             continue
         if nearness is None or nearness < thresholds.clause_cosine:
             yield Finding(Problem.MEANING, clause.text)
+
+
+def _new_words(
+    claim: Claim, clauses: Sequence[Clause], evidence: Evidence, held: "_Words", meaning: Meaning
+) -> tuple[tuple[str, float | None], ...]:
+    """What a single word put in the place of another one changes is too little for a sentence's vector to show."""
+    if claim.language != evidence.language:
+        return ()  # the dictionary knows too few of the words
+    new = [word for one in clauses for found, word in one.content if not held.has(found, claim.language)]
+    if not new:
+        return ()
+    # Stop words as well: "assist" says what "help" said.
+    theirs = sorted({word for word in _folded_words(f"{evidence.quote}\n{evidence.frame}") if len(word) > 2})
+    meaning.read((word, claim.language) for word in [*new, *theirs])
+    values = [
+        (word, [meaning.cosine(word, claim.language, other, evidence.language) for other in theirs])
+        for word in new
+    ]
+    return tuple(
+        (word, max((one for one in found if one is not None), default=None)) for word, found in values
+    )
 
 
 def _nearness(text: str, language: str, evidence: Evidence, meaning: Meaning) -> float | None:

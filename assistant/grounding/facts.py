@@ -262,6 +262,12 @@ _BETWEEN_GROUPS: Final = re.compile(r"(?<=\d)[ \u00a0\u202f](?=\d{3}(?!\d))")
 _FRACTIONS: Final = {"½": ".5", "¼": ".25", "¾": ".75"}
 
 
+def is_exact(word: str) -> bool:
+    """Whether a folded word is a number, a unit, a month or a weekday, and so is compared as one."""
+    tables = (_NUMBER_WORDS, _TIMES_WORDS, _SCALES, _UNITS, _MONTHS, _WEEKDAYS)
+    return any(word in one for one in tables) or _TENS_WITH_ONES.fullmatch(word) is not None
+
+
 @lru_cache(maxsize=20_000)
 def facts_of(text: str) -> Facts:
     text = unicodedata.normalize("NFC", text)

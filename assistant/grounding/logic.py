@@ -8,8 +8,10 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
+from assistant.grounding.facts import Quantity, facts_of, is_exact
 from knowledge.sentences import split_sentences
 from knowledge.text import is_stopword, stem
 
@@ -59,8 +61,8 @@ _MARKS: Final[dict[Mark, tuple[str, ...]]] = {
         "all, every\\w*, each, always, any, anyone, entire, alle\\w?, jede\\w?, immer, stets, sämtlich\\w*"
     ),
     Mark.SOME: _phrases(
-        "some, sometimes, most, mostly, many, often, usually, generally, typically, partly, few, einige\\w?, manche\\w?,"
-        " manchmal, meist\\w*, viele\\w?, oft, häufig, normalerweise, üblicherweise, teilweise, wenige\\w?,"
+        "some, sometimes, most, mostly, many, often, usually, generally, typically, partly, few, einige\\w?,"
+        " manche\\w?, manchmal, meist\\w*, viele\\w?, oft, häufig, normalerweise, üblicherweise, teilweise, wenige\\w?,"
         " in der regel"
     ),
     Mark.MUST: _phrases(
@@ -159,6 +161,7 @@ class Marked:
     mark: Mark
     reach: frozenset[str]  # stems that it stands in front of; behind it where nothing follows
     text: str  # folded, as written
+    quantity: Quantity | None = None  # that "at least" or "at most" limits
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,7 @@ class Clause:
     stems: tuple[str, ...]  # of content words, in reading order
     marks: tuple[Marked, ...]
     words: frozenset[str]  # folded, all
+    content: tuple[tuple[str, str], ...] = ()  # stem and folded word, of content words
 
     def has(self, mark: Mark) -> bool:
         return any(one.mark is mark for one in self.marks)
@@ -196,6 +200,7 @@ def sentences_of(text: str, language: str) -> tuple[Clause, ...]:
                 tuple(one for part in parts for one in part.stems),
                 tuple(one for part in parts for one in part.marks),
                 frozenset().union(*(part.words for part in parts)),
+                tuple(one for part in parts for one in part.content),
             )
         )
     return tuple(found)
@@ -228,17 +233,20 @@ def _split(text: str) -> list[str]:
     cuts = [0, *(found.start() for found in _CLAUSE_END.finditer(text)), len(text)]
     return [
         text[start:end].strip(" ,;:()–—\n")
-        for start, end in zip(cuts, cuts[1:], strict=False)
+        for start, end in pairwise(cuts)
         if text[start:end].strip(" ,;:()–—\n")
     ]
 
 
 def _content(text: str, language: str) -> list[str]:
-    folded = _MARK.sub(" ", text.casefold())
+    return [found for found, _word in _content_words(text, language)]
+
+
+def _content_words(text: str, language: str) -> list[tuple[str, str]]:
     return [
-        stem(word, language)
-        for word in _WORD.findall(folded)
-        if len(word) > 1 and not is_stopword(word, language)
+        (stem(word, language), word)
+        for word in _WORD.findall(_MARK.sub(" ", text.casefold()))
+        if len(word) > 1 and not is_stopword(word, language) and not is_exact(word)
     ]
 
 
@@ -254,7 +262,21 @@ def _clause(text: str, language: str) -> Clause:
         if language == "de" and mark is Mark.NOT and before:
             reach = [*reach, before[-1]]
         written = _ENGLISH_CONTRACTED.sub(" not", found[0])
-        marks.append(Marked(mark, frozenset(reach), written))
+        limited = _limited(folded, found) if mark in (Mark.AT_LEAST, Mark.AT_MOST) else None
+        marks.append(Marked(mark, frozenset(reach), written, limited))
         if mark in (Mark.NOT,) and written == "cannot":
             marks.append(Marked(Mark.MAY, frozenset(reach), "can"))
-    return Clause(text, tuple(_content(text, language)), tuple(marks), frozenset(_WORD.findall(folded)))
+    content = tuple(_content_words(text, language))
+    return Clause(
+        text,
+        tuple(found for found, _word in content),
+        tuple(marks),
+        frozenset(_WORD.findall(folded)),
+        content,
+    )
+
+
+def _limited(text: str, found: re.Match[str]) -> Quantity | None:
+    if found[0].startswith("or "):  # "3 days or more"
+        return next(reversed(facts_of(text[: found.start()]).quantities), None)
+    return next(iter(facts_of(text[found.end() :]).quantities), None)

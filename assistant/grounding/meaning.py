@@ -42,6 +42,3 @@ class EmbeddedMeaning:
         if first not in self._vectors or second not in self._vectors:
             return None
         return float(self._vectors[first] @ self._vectors[second])
-
-    def entailment(self, premise: str, claim: str) -> float | None:
-        return None

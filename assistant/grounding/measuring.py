@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +49,10 @@ class Judged:
         verdict = self.verdict
         if not verdict.is_supported:
             return True
-        if verdict.entailment is not None:
-            return verdict.entailment < thresholds.entailment
-        if verdict.cosine is not None and verdict.cosine < thresholds.cosine:
+        is_near = verdict.cosine is None or verdict.cosine >= thresholds.cosine
+        if not is_near and verdict.coverage < 1.0:
+            return True
+        if any(near is not None and near < thresholds.word_cosine for _word, near in verdict.new_words):
             return True
         return any(
             coverage < thresholds.clause_coverage and (near is None or near < thresholds.clause_cosine)
@@ -217,7 +219,7 @@ def _is_like(one: str, other: str) -> bool:
 
 # --- judging ----------------------------------------------------------------------------------------------------
 
-_EVERYTHING = Thresholds(cosine=-1.0, clause_coverage=0.0, clause_cosine=-1.0, entailment=0.0)
+_EVERYTHING = Thresholds(cosine=-1.0, clause_coverage=0.0, clause_cosine=-1.0)
 _ALL_ASKED = replace(
     _EVERYTHING, clause_coverage=1.01
 )  # passes everything too, and says how near each clause is
@@ -233,18 +235,28 @@ def chosen(judgements: Sequence[Judged]) -> Thresholds:
     """Those that drop most of the false ones while they drop few more of the true ones than the exact rules do."""
     true = np.array([one.case.is_true for one in judgements])
     exact = np.array([not one.verdict.is_supported for one in judgements])
-    cosines = np.array([1.0 if one.verdict.cosine is None else one.verdict.cosine for one in judgements])
+    cosines = np.array(
+        [
+            1.0 if one.verdict.cosine is None or one.verdict.coverage >= 1.0 else one.verdict.cosine
+            for one in judgements
+        ]
+    )
     allowed = max(MOST_WRONGLY_DROPPED, float(exact[true].mean()) + MORE_WRONGLY_DROPPED)
+    words = np.array(
+        [
+            min((one for _word, one in each.verdict.new_words if one is not None), default=1.0)
+            for each in judgements
+        ]
+    )
     best: tuple[int, Thresholds] | None = None
-    for coverage in _steps(0.2, 0.8):
-        for clause in _steps(0.3, 0.75):
-            one = replace(_EVERYTHING, clause_coverage=coverage, clause_cosine=clause)
-            by_clauses = np.array([each.is_dropped(one) for each in judgements])
-            for cosine in _steps(0.1, 0.6):
-                dropped = by_clauses | (cosines < cosine)
-                caught = int(dropped[~true].sum())
-                if dropped[true].mean() <= allowed and (best is None or caught > best[0]):
-                    best = (caught, replace(one, cosine=cosine, entailment=0.5))
+    for coverage, clause in product(_steps(0.2, 0.8), _steps(0.3, 0.75)):
+        one = replace(_EVERYTHING, clause_coverage=coverage, clause_cosine=clause)
+        by_clauses = np.array([each.is_dropped(one) for each in judgements])
+        for cosine, word in product(_steps(0.1, 0.6), _steps(0.0, 0.6)):
+            dropped = by_clauses | (cosines < cosine) | (~exact & (words < word))
+            caught = int(dropped[~true].sum())
+            if dropped[true].mean() <= allowed and (best is None or caught > best[0]):
+                best = (caught, replace(one, cosine=cosine, word_cosine=word))
     return best[1] if best is not None else _EVERYTHING
 
 

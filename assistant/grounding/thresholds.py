@@ -12,7 +12,7 @@ from django.conf import settings
 from assistant.grounding.check import Thresholds
 from knowledge.embeddings import BILINGUAL_MODEL
 
-SAME_LANGUAGE: Final = Thresholds(cosine=0.35, clause_coverage=0.55, clause_cosine=0.65)
+SAME_LANGUAGE: Final = Thresholds(cosine=0.5, clause_coverage=0.65, clause_cosine=0.65, word_cosine=0.45)
 OTHER_LANGUAGE: Final = Thresholds(cosine=0.5, clause_coverage=0.4, clause_cosine=0.6)
 
 
@@ -20,4 +20,4 @@ def thresholds_for(language: str, quote_language: str) -> Thresholds:
     chosen = SAME_LANGUAGE if language == quote_language else OTHER_LANGUAGE
     if settings.EMBEDDING_MODEL == BILINGUAL_MODEL:
         return chosen
-    return replace(chosen, cosine=-1.0, clause_cosine=1.01)
+    return replace(chosen, cosine=-1.0, clause_cosine=1.01, word_cosine=-1.0)

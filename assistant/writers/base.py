@@ -43,7 +43,6 @@ class CheckedSentence:
     ]  # kind (`assistant.grounding.Problem`) and what it is about; empty: shown
     cosine: float | None = None  # -1..1, to its quote
     coverage: float | None = None  # 0..1
-    entailment: float | None = None  # 0..1
 
 
 @dataclass(frozen=True)

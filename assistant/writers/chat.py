@@ -1,8 +1,8 @@
-"""Answers written by a LangChain chat model, each sentence checked against the passage that it cites before it is shown.
+"""Answers written by a LangChain chat model, each sentence checked against its passage before it is shown.
 
-Promise: whatever the model does (nothing, rubbish, lies, for ever), a draft comes back within WRITER_SECONDS and the time
-that a check takes: the model's supported sentences, or where they do not answer, the articles' own words. What the model
-said, and what became of each sentence, comes with it.
+Promise: whatever the model does (nothing, rubbish, lies, for ever), a draft comes back within WRITER_SECONDS and the
+time that a check takes: the model's supported sentences, or where they do not answer, the articles' own words. What the
+model said, and what became of each sentence, comes with it.
 
 Refuses to decide whether a question is answered at all: confidence did.
 """

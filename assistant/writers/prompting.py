@@ -57,14 +57,14 @@ SCHEMA: Final[dict[str, Any]] = {
 
 # Text that is meant for a model: nobody writes to a customer like that.
 _SPEAKS_TO_A_MODEL: Final = re.compile(
-    r"(?:ignor\w*|disregard|forget|override|bypass|vergiss|vergesse\w*|missachte\w*|überschreib\w*)\W+(?:\S+\W+){0,4}?"
+    r"\b(?:ignor\w*|disregard|forget|override|bypass|vergiss|vergesse\w*|missachte\w*|überschreib\w*)\W+(?:\S+\W+){0,4}?"
     r"(?:instruction|rule|prompt|direction|guideline|above|anweisung|regel|vorgabe|anleitung|befehl|obige)"
     r"|(?:system|developer)[\s_-]?(?:prompt|message|instruction|override|nachricht|anweisung)"
-    r"|(?:you are|act as|pretend (?:to be|you)|du bist|sie sind|verhalte dich|spiele?)\W+(?:\S+\W+){0,3}?"
+    r"|\b(?:you are|act as|pretend (?:to be|you)|du bist|sie sind|verhalte dich|spiele?)\W+(?:\S+\W+){0,3}?"
     r"(?:now|ab jetzt|nun|jetzt|an? (?:ai|assistant|language model|dan)|eine? (?:ki|sprachmodell|assistent\w*))\b"
-    r"|(?:ai|language model|assistant|llm|chatbot|ki|sprachmodell|assistent|model|modell)s?\W{1,3}(?:\S+\W+){0,3}?"
+    r"|\b(?:ai|language model|assistant|llm|chatbot|ki|sprachmodell|assistent)s?\W{1,3}(?:\S+\W+){0,3}?"
     r"(?:must|should|shall|has to|reply|respond|answer|output|say|print|muss|soll\w*|antworte\w*|gib|schreibe?|sage?)\b"
-    r"|(?:reply|respond|answer|output|print|say|write|antworte\w*|schreibe?|sage?|gib)\W+(?:\S+\W+){0,3}?"
+    r"|\b(?:reply|respond|answer|output|print|say|write|antworte\w*|schreibe?|sage?|gib)\W+(?:\S+\W+){0,3}?"
     r"(?:exactly|only with|nothing but|verbatim|the (?:word|phrase|string|code|following)|genau|nur mit|nichts als|"
     r"das wort|die zeichenfolge|den code|folgende\w*|aus)\b"
     r"|<\|?(?:im_start|im_end|system|endoftext|assistant|user)\|?>|\[/?(?:INST|SYS)\]|<</?SYS>>"

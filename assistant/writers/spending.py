@@ -1,8 +1,8 @@
 """What a chat model may cost a day, what it has cost, and the replies that need not be paid for twice.
 
 Promise: tokens are taken from the day's budget before a model is asked, by one conditional update, so that all
-processes together stay below it; what was not used is given back after. Where the database is too busy to count, no model is
-asked: an article's own words cost nothing.
+processes together stay below it; what was not used is given back after. Where the database is too busy to count, no
+model is asked: an article's own words cost nothing.
 """
 
 import logging

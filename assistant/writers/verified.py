@@ -177,7 +177,6 @@ def _checked(
         problems=tuple((one.problem.value, one.detail) for one in verdict.findings),
         cosine=None if verdict.cosine is None else round(verdict.cosine, 3),
         coverage=round(verdict.coverage, 3),
-        entailment=None if verdict.entailment is None else round(verdict.entailment, 3),
     )
 
 

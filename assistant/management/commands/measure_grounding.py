@@ -106,5 +106,5 @@ def _sum(kind: str, is_true: bool, rows: Sequence[Row]) -> Row:
 def _named(thresholds: Thresholds) -> str:
     return (
         f"cosine {thresholds.cosine}, clause coverage {thresholds.clause_coverage}, "
-        f"clause cosine {thresholds.clause_cosine}"
+        f"clause cosine {thresholds.clause_cosine}, word cosine {thresholds.word_cosine}"
     )
