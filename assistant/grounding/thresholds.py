@@ -13,7 +13,7 @@ from assistant.grounding.check import Thresholds
 from knowledge.embeddings import BILINGUAL_MODEL
 
 SAME_LANGUAGE: Final = Thresholds(cosine=0.5, clause_coverage=0.65, clause_cosine=0.65, word_cosine=0.45)
-OTHER_LANGUAGE: Final = Thresholds(cosine=0.5, clause_coverage=0.4, clause_cosine=0.6)
+OTHER_LANGUAGE: Final = Thresholds(cosine=0.25, clause_coverage=0.2, clause_cosine=0.3)
 
 
 def thresholds_for(language: str, quote_language: str) -> Thresholds:

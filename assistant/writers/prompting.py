@@ -68,7 +68,7 @@ _SPEAKS_TO_A_MODEL: Final = re.compile(
     r"(?:exactly|only with|nothing but|verbatim|the (?:word|phrase|string|code|following)|genau|nur mit|nichts als|"
     r"das wort|die zeichenfolge|den code|folgende\w*|aus)\b"
     r"|<\|?(?:im_start|im_end|system|endoftext|assistant|user)\|?>|\[/?(?:INST|SYS)\]|<</?SYS>>"
-    r"|^\W*(?:system|assistant|user|human|developer)\s*:",
+    r"|(?:^|[.!?>]\s+)\W*(?:system|assistant|user|human|developer)\s*:",
     re.IGNORECASE | re.MULTILINE,
 )
 
