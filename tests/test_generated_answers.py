@@ -291,3 +291,23 @@ def test_evidence_goes_with_the_question(center, client):
     question = ask(client)
     question.delete()
     assert not AnswerEvidence.objects.exists()
+
+
+def test_staff_see_what_was_dropped_and_why(center, client, admin_client):
+    center.behaviour = claims((TRUE, COST), ("It costs seniors 5 euros a month.", COST))
+    question = ask(client)
+    page = admin_client.get(reverse("admin:assistant_question_change", args=[question.pk])).content.decode()
+    assert (
+        "It costs seniors 5 euros a month." in page
+        and "a number that the quote does not have: 5 euro" in page
+    )
+    record = admin_client.get(reverse("admin:assistant_question_evidence", args=[question.pk])).json()
+    (generation,) = record["generations"]
+    assert generation["prompt"] == "1" and generation["model"] == "openai:some-model"
+    assert [bool(one["problems"]) for one in generation["sentences"]] == [False, True]
+    assert record["answer"]["citations"][0]["quote"] == COST
+    assert record["passages"][0]["revision"] == 1
+    assert KEY not in json.dumps(record)
+    usage = admin_client.get(reverse("admin:assistant_modelusage_changelist")).content.decode()
+    assert "120" in usage or "100" in usage
+    assert client.get(reverse("admin:assistant_question_evidence", args=[question.pk])).status_code == 302

@@ -2,6 +2,7 @@
 
 from assistant.admin.desk_rules import DeskRulesAdmin, HolidayAdmin, KnownProblemAdmin, RotaMemberAdmin
 from assistant.admin.evaluations import EvaluatedQuestionAdmin
+from assistant.admin.evidence import ModelUsageAdmin
 from assistant.admin.lessons import CannedReplyAdmin, LessonAdmin, RatingAdmin
 from assistant.admin.phrases import EscalationPhraseAdmin
 from assistant.admin.questions import FeedbackAdmin, QuestionAdmin
@@ -16,6 +17,7 @@ __all__ = [
     "HolidayAdmin",
     "KnownProblemAdmin",
     "LessonAdmin",
+    "ModelUsageAdmin",
     "QuestionAdmin",
     "RatingAdmin",
     "RotaMemberAdmin",
