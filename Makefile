@@ -9,7 +9,7 @@ PORT ?= 8000
 DEMO_DIR ?= var/demo
 XDIST ?= -n auto --dist loadgroup
 
-.PHONY: demo test test-services check serve lock messages bench bench-index bench-services bench-abuse bench-desk weigh chaos quality fusion ablation signals fit dictionary clean
+.PHONY: demo test test-services check serve lock messages bench bench-index bench-services bench-admin bench-abuse bench-desk weigh chaos quality fusion ablation signals fit dictionary clean
 
 $(VENV)/runtime: requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -85,6 +85,13 @@ bench-index: $(VENV)/runtime  ## from publishing to answerable, a rebuild, the i
 	  $(MANAGE) benchmark_index --publishes 200; \
 	  $(MANAGE) benchmark_index --deletions 3 --site http://localhost:$(BENCH_PORT)
 	@$(MANAGE) benchmark_index --passages 20000 --rebuild
+
+bench-admin: export DATA_DIR := var/bench-admin
+bench-admin: $(VENV)/runtime  ## lists and forms of the admin beside 10 000 articles: time and queries
+	@rm -rf $$DATA_DIR
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) import_articles knowledge/demo --publish --source demo
+	@$(MANAGE) benchmark_admin
 
 bench-abuse: export DATA_DIR := var/bench-abuse
 bench-abuse: export NUM_PROXIES := 1

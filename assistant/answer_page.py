@@ -15,11 +15,10 @@ from django.utils.translation import ngettext
 
 from assistant.certainty import Certainty, certainty_of
 from assistant.models import Answer, Citation, Question, QuestionStatus, Ticket
-from assistant.payload import AnswerState, answer_state, closest_articles
+from assistant.payload import AnswerState, answer_state, closest_articles, quoted_place
 from knowledge.links import LinkSource, link_resolver
-from knowledge.markdown import QUOTE_ID, plain_text, render_fragment
+from knowledge.markdown import plain_text, render_fragment
 from knowledge.models import Article, Reader
-from knowledge.quoting import PARAMETER, QuoteLink
 
 WORKING_FOR = timedelta(seconds=60)  # after that an undecided question was interrupted
 OLD_AFTER = timedelta(days=365)
@@ -46,6 +45,9 @@ class Source:
 class Block:
     html: SafeString
     sources: tuple[Source, ...]
+    heading: (
+        str  # that a quoted block stands under in its article, unless the block before says it; may be empty
+    )
 
 
 @dataclass(frozen=True)
@@ -120,21 +122,33 @@ def _shown(question: Question, answer: Answer, reader: Reader) -> Shown:
     sources = {citation.number: _source(citation, reader) for citation in citations}
     by_number = {citation.number: citation for citation in citations}
 
-    def block(text: str, numbers: list[int]) -> Block:
-        cited = [by_number[number] for number in numbers if number in by_number]
+    is_verbatim = answer.writer.startswith("extractive")
+    blocks: list[Block] = []
+    told = ""  # the heading that the reader saw last
+    for one in answer.blocks:
+        cited = [by_number[number] for number in one["citations"] if number in by_number]
         # A quoted block is shown with its own table head and its own article's links.
-        origin = next((citation for citation in cited if citation.quote == text), cited[0] if cited else None)
-        return Block(
-            html=_rendered(text, origin, answer.language, reader),
-            sources=tuple(sources[citation.number] for citation in cited),
+        origin = next(
+            (citation for citation in cited if citation.quote == one["text"]), next(iter(cited), None)
         )
+        heading = (
+            origin.heading_path[-1] if is_verbatim and origin is not None and origin.heading_path else ""
+        )
+        blocks.append(
+            Block(
+                html=_rendered(one["text"], origin, answer.language, reader),
+                sources=tuple(sources[citation.number] for citation in cited),
+                heading=heading if heading != told else "",
+            )
+        )
+        told = heading
 
     return Shown(
-        blocks=tuple(block(one["text"], one["citations"]) for one in answer.blocks),
+        blocks=tuple(blocks),
         sources=tuple(sources.values()),
         language=answer.language,
         is_other_language=answer.language != question.language,
-        is_verbatim=answer.writer.startswith("extractive"),
+        is_verbatim=is_verbatim,
         age=age_in_words(min(source.updated_at for source in sources.values())) if sources else "",
         as_text=_as_text(answer, list(sources.values())),
     )
@@ -156,7 +170,7 @@ def _source(citation: Citation, reader: Reader) -> Source:
         number=citation.number,
         title=article.title,
         headings=tuple(citation.heading_path),
-        url=_place(citation, article),
+        url=quoted_place(citation, article),
         quote=_rendered(citation.quote, citation, article.language, reader),
         excerpt=_excerpt(citation.quote),
         language=article.language,
@@ -165,12 +179,6 @@ def _source(citation: Citation, reader: Reader) -> Source:
         is_old=article.updated_at < timezone.now() - OLD_AFTER,
         has_changed=article.revision != citation.article_revision,
     )
-
-
-def _place(citation: Citation, article: Article) -> str:
-    """The quote, marked in its article as it reads now. The article may have moved to another slug since."""
-    link = QuoteLink(citation.start, citation.end, citation.article_revision)
-    return f"{article.get_absolute_url()}?{PARAMETER}={link}#{QUOTE_ID}"
 
 
 def _rendered(text: str, origin: Citation | None, language: str, reader: Reader) -> SafeString:

@@ -8,8 +8,10 @@ class AssistantConfig(AppConfig):
     verbose_name = _("Assistant")
 
     def ready(self) -> None:
+        from assistant.hooks import events
         from assistant.roles import ensure_groups
 
+        events.connect()
         # knowledge is the last of ours in INSTALLED_APPS: by then the permissions of all exist.
         post_migrate.connect(
             ensure_groups, sender=apps.get_app_config("knowledge"), dispatch_uid="assistant.roles"

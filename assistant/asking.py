@@ -14,7 +14,16 @@ from typing import Protocol
 from assistant.calibration.store import in_force
 from assistant.confidence import Confidence, SiteCalibration, assess
 from assistant.models import Stage, TicketReason
-from assistant.writers import Draft, WriterUnavailable, get_writer, joined, no_stand_ins, patience
+from assistant.writers import (
+    AnswerWriter,
+    Draft,
+    WriterUnavailable,
+    get_writer,
+    joined,
+    no_stand_ins,
+    patience,
+)
+from knowledge.followups import together
 from knowledge.models import Language, Reader
 from knowledge.retrieval import PASSAGES, Retrieval, RetrievedPassage, retrieve, translation_of
 
@@ -90,13 +99,19 @@ class _Found:
 
 
 @dataclass(frozen=True)
-class _Desk:
-    """What questions are answered with: a site's retrieval and calibration, or those of an evaluation."""
+class Desk:
+    """What questions are answered with: this site's articles and calibration, or others that are only tried.
+
+    Without `site` the threshold is the confidence model's own; without `writer` the one that is set writes.
+    """
 
     retriever: Retriever
-    site: SiteCalibration | None
+    site: SiteCalibration | None = None
+    translation_of: Callable[[int, str], int | None] = translation_of
+    writer: AnswerWriter | None = None
     threshold: float | None = None  # 0..1, in the place of the one in force
-    _seen: dict[tuple[object, ...], _Found] = field(default_factory=dict)  # nothing is looked for twice
+    # By what was looked for, of one inquiry: nothing is looked for twice.
+    _seen: dict[tuple[object, ...], _Found] = field(default_factory=dict, compare=False)
 
     def look(
         self, inquiry: Inquiry, article_language: str, *, only_article_ids: tuple[int, ...] | None = None
@@ -122,25 +137,49 @@ class _Desk:
         """Of all that was found, rising: where a threshold makes a difference."""
         return sorted({one.confidence.score for one in self._seen.values() if one.retrieval.passages})
 
+    def write(self, retrieval: Retrieval) -> Draft | None:
+        """Raises WriterUnavailable."""
+        return (self.writer or get_writer()).write(retrieval)
+
+    def cleared(self) -> "Desk":
+        """For the next inquiry."""
+        return replace(self, _seen={})
+
+
+def desk_of_site() -> Desk:
+    """What a customer's question meets now."""
+    return Desk(retrieve, in_force())
+
 
 @patience(WRITING_SECONDS)
 def decide(
     inquiry: Inquiry,
-    retriever: Retriever | None = None,
+    desk: Desk | None = None,
     *,
     on_stage: Callable[[Stage], None] = nobody_waits,
 ) -> Decision:
-    """With a `retriever` of its own nothing of this site takes part: neither its articles nor its calibration.
+    """At this site's desk, or at another.
 
     `on_stage` hears what is being done, for whoever waits; it changes nothing.
     """
     on_stage(Stage.SEARCHING)
-    desk = _Desk(retrieve, in_force()) if retriever is None else _Desk(retriever, None)
+    desk = (desk or desk_of_site()).cleared()
     parts, whole = _parts_and_whole(inquiry, desk)
     on_stage(Stage.CHECKING)
     if parts or _is_enough(whole):
         on_stage(Stage.WRITING)
-    return _joined(parts, whole) if parts else _decision(whole)
+    return _joined(parts, whole, desk, _decision) if parts else _decision(whole, desk)
+
+
+def wordings(inquiry: Inquiry) -> list[str]:
+    """Every text that `decide` may ask the model to read for it, in the language of the inquiry."""
+    found = [
+        wording
+        for one in (inquiry, *_parts(inquiry))
+        for wording in (one.text, together(one.text, one.history))
+        if wording
+    ]
+    return list(dict.fromkeys(found))
 
 
 @no_stand_ins()
@@ -150,7 +189,7 @@ def candidates(inquiry: Inquiry) -> list[Decision]:
     A calibration looks at all of them at once: at each, the first of these whose `confidence.raw` reaches it is the
     answer. Raises WriterUnavailable.
     """
-    desk = _Desk(retrieve, None)
+    desk = Desk(retrieve)
     for each in (inquiry, *_parts(inquiry)):
         for article_language in _own_first(inquiry):
             desk.look(each, article_language)
@@ -162,12 +201,12 @@ def candidates(inquiry: Inquiry) -> list[Decision]:
             steps[tuple(id(one.retrieval) for one in parts or [whole])] = (threshold, parts, whole)
     decisions = []
     for threshold, parts, whole in sorted(steps.values(), key=lambda step: step[0]):
-        made = _joined(parts, whole, _written) if parts else _written(whole)
+        made = _joined(parts, whole, desk, _written) if parts else _written(whole, desk)
         decisions.append(replace(made, confidence=replace(made.confidence, raw=threshold)))
     return decisions
 
 
-def _parts_and_whole(inquiry: Inquiry, desk: _Desk) -> tuple[list[_Found], _Found]:
+def _parts_and_whole(inquiry: Inquiry, desk: Desk) -> tuple[list[_Found], _Found]:
     whole = _found(inquiry, desk)
     return _answerable_parts(inquiry, whole, desk), whole
 
@@ -176,27 +215,27 @@ def _is_enough(found: _Found) -> bool:
     return bool(found.retrieval.passages) and found.confidence.is_sufficient
 
 
-def _decision(found: _Found) -> Decision:
+def _decision(found: _Found, desk: Desk) -> Decision:
     try:
-        return _written(found)
+        return _written(found, desk)
     except WriterUnavailable:
         return Decision(found.retrieval, found.confidence, reason=TicketReason.WRITER_UNAVAILABLE)
 
 
-def _written(found: _Found) -> Decision:
+def _written(found: _Found, desk: Desk) -> Decision:
     """Raises WriterUnavailable."""
     retrieval, confidence = found.retrieval, found.confidence
     if not retrieval.passages:
         return Decision(retrieval, confidence, reason=TicketReason.NO_PASSAGES)
     if not confidence.is_sufficient:
         return Decision(retrieval, confidence, reason=TicketReason.LOW_CONFIDENCE)
-    draft = get_writer().write(retrieval)
+    draft = desk.write(retrieval)
     if draft is None:
         return Decision(retrieval, confidence, reason=TicketReason.UNGROUNDED)
     return Decision(retrieval, confidence, draft=draft)
 
 
-def _found(inquiry: Inquiry, desk: _Desk) -> _Found:
+def _found(inquiry: Inquiry, desk: Desk) -> _Found:
     """The question's own language first; another one only where the own one cannot answer and it can."""
     tried: list[_Found] = []
     for article_language in _own_first(inquiry):
@@ -211,7 +250,7 @@ def _own_first(inquiry: Inquiry) -> list[str]:
     return sorted(inquiry.article_languages, key=lambda code: code != inquiry.language)
 
 
-def _in_own_language(found: _Found, inquiry: Inquiry, desk: _Desk) -> _Found:
+def _in_own_language(found: _Found, inquiry: Inquiry, desk: Desk) -> _Found:
     """The same from the article's translation where the site links one: what one says, the other says as well.
 
     The evidence stays that of the article that was found; the passages are chosen in the translation.
@@ -219,7 +258,7 @@ def _in_own_language(found: _Found, inquiry: Inquiry, desk: _Desk) -> _Found:
     is_own = found.retrieval.article_language == inquiry.language
     if is_own or inquiry.language not in inquiry.article_languages or not found.retrieval.passages:
         return found
-    translated = translation_of(found.retrieval.article_ids[0], inquiry.language)
+    translated = desk.translation_of(found.retrieval.article_ids[0], inquiry.language)
     if translated is None or translated in inquiry.excluded_article_ids:
         return found
     there = desk.look(inquiry, inquiry.language, only_article_ids=(translated,))
@@ -238,7 +277,7 @@ def _parts(inquiry: Inquiry) -> list[Inquiry]:
     ]
 
 
-def _answerable_parts(inquiry: Inquiry, whole: _Found, desk: _Desk) -> list[_Found]:
+def _answerable_parts(inquiry: Inquiry, whole: _Found, desk: Desk) -> list[_Found]:
     """What was found for each question in a message of several, where each can be answered from another article."""
     parts = [_found(part, desk) for part in _parts(inquiry)]
     if not parts:
@@ -250,13 +289,13 @@ def _answerable_parts(inquiry: Inquiry, whole: _Found, desk: _Desk) -> list[_Fou
 
 
 def _joined(
-    parts: Sequence[_Found], whole: _Found, write: Callable[[_Found], Decision] = _decision
+    parts: Sequence[_Found], whole: _Found, desk: Desk, write: Callable[[_Found, Desk], Decision]
 ) -> Decision:
     """One answer from several; as sure as its least sure part."""
-    decisions = [write(part) for part in parts]
+    decisions = [write(part, desk) for part in parts]
     drafts = [one.draft for one in decisions if one.draft is not None]
     if len(drafts) < len(decisions):
-        return write(whole)
+        return write(whole, desk)
     least_sure = min((part.confidence for part in parts), key=lambda confidence: confidence.score)
     first = parts[0].retrieval
     passages: dict[int, RetrievedPassage] = {}

@@ -81,10 +81,19 @@ class Regression:
     coefficients: tuple[float, ...]
     intercept: float
 
+    def parts(self, values: Sequence[float]) -> list[float]:
+        """What each value adds to the log-odds, the intercept apart."""
+        return [
+            weight * (value - mean) / scale
+            for value, mean, scale, weight in zip(
+                values, self.mean, self.scale, self.coefficients, strict=True
+            )
+        ]
+
     def probability(self, values: Sequence[float]) -> float:
         total = self.intercept
-        for value, mean, scale, weight in zip(values, self.mean, self.scale, self.coefficients, strict=True):
-            total += weight * (value - mean) / scale
+        for part in self.parts(values):
+            total += part
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
 
 
@@ -113,8 +122,11 @@ class ConfidenceModel:
         """Whether it was fitted on what is retrieved now."""
         return (self.recipe, self.reranker) == (recipe, settings.RERANKER_MODEL)
 
+    def regression(self, *, is_other_language: bool) -> Regression:
+        return self.other_language if is_other_language else self.same_language
+
     def score(self, signals: dict[str, float], *, is_other_language: bool) -> float:
-        regression = self.other_language if is_other_language else self.same_language
+        regression = self.regression(is_other_language=is_other_language)
         return regression.probability([signals[name] for name in self.features])
 
 

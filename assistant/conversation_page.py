@@ -59,5 +59,5 @@ def comfort_after(page: AnswerPage) -> Comfort:
     ticket = page.ticket
     return Comfort(
         articles=() if said_before.exists() else page.closest[:NEXT_BEST],
-        asks_contact=ticket is None or ticket.status == TicketStatus.AWAITING_CONTACT,
+        asks_contact=ticket is None or ticket.leading.status == TicketStatus.AWAITING_CONTACT,
     )

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from assistant.asking import Decision, Inquiry, decide
+from assistant.asking import Decision, Desk, Inquiry, decide
 from knowledge.labelled import LabelledQuestion, articles_of, with_translations
 from knowledge.measuring import MemoryHelpCenter
 from knowledge.models import Language
@@ -100,10 +100,11 @@ def evaluate(
     """
     report = Report()
     known = articles_of(questions) if help_center is None else help_center.article_ids()
-    retriever = None if help_center is None else help_center.retrieve
+    # In memory nobody links translations, and the threshold is the model's own.
+    desk = None if help_center is None else Desk(help_center.retrieve, translation_of=lambda *_link: None)
     report.unmatched_gold = len({key for one in questions for key in one.gold} - known.keys())
     if questions and help_center is None:
-        decide(Inquiry(text=questions[0].text, language=questions[0].language), retriever)  # loads the model
+        decide(Inquiry(text=questions[0].text, language=questions[0].language), desk)  # loads the model
     for question in progress(questions):
         gold = frozenset(pk for key in question.gold for pk in known.get(key, ()))
         inquiry = Inquiry(
@@ -114,7 +115,7 @@ def evaluate(
             article_languages=article_languages(question.language, articles),
         )
         started = time.perf_counter()
-        decision = decide(inquiry, retriever)
+        decision = decide(inquiry, desk)
         elapsed_ms = (time.perf_counter() - started) * 1000
         report.outcomes.append(Outcome(question, frozenset() if hide_gold else gold, decision, elapsed_ms))
     return report

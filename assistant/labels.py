@@ -100,7 +100,7 @@ def site_labels() -> SiteLabels:
         .filter(pk__in={article.pk for label in judged for article in label.articles.all()})
         .values_list("pk", flat=True)
     )
-    histories = _histories([label.question for label in judged])
+    histories = histories_of([label.question for label in judged])
     for label in judged:
         gold = [article for article in label.articles.all() if article.pk in public]
         if not gold and label.verdict not in (Verdict.WRONG, Verdict.NO_ARTICLE):
@@ -136,7 +136,7 @@ def _first_cited(question: Question) -> list[Article]:
     return [citation.article] if citation is not None and citation.article is not None else []
 
 
-def _histories(questions: Sequence[Question]) -> dict[int, tuple[str, ...]]:
+def histories_of(questions: Sequence[Question]) -> dict[int, tuple[str, ...]]:
     """Of each question, by its id: the turns before it."""
     earlier: dict[int, list[Question]] = defaultdict(list)
     conversations = {question.conversation_id for question in questions}

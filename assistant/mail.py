@@ -10,6 +10,8 @@ from django.urls import reverse
 from django.utils import translation
 
 from assistant.addresses import of_the_site
+from assistant.mailroom.addresses import loop_value, mail_domain, reply_address
+from assistant.mailroom.robots import LOOP_MARK
 from assistant.models import Mail, MailKind
 from assistant.queue_figures import reply_time
 from knowledge import site
@@ -49,23 +51,26 @@ def _values(mail: Mail, site_name: str) -> dict[str, Any]:
 
 def _message(mail: Mail, address: str, values: Mapping[str, Any]) -> EmailMessage:
     template = _TEMPLATES[MailKind(mail.kind)]
+    reply_to = reply_address(mail.ticket)
     subject = " ".join(render_to_string(f"mail/{template}_subject.txt", dict(values)).split())
     return EmailMessage(
         subject=subject,
         body=render_to_string(f"mail/{template}.txt", dict(values)),
         to=[address],
+        reply_to=[reply_to] if reply_to is not None else None,
         headers=_headers(mail),
     )
 
 
 def _headers(mail: Mail) -> dict[str, str]:
     """Mail programs put what belongs to one ticket into one thread, and robots do not answer robots."""
-    domain = settings.SITE_URL.split("://")[-1].split("/")[0].split(":")[0]
+    domain = mail_domain()
     by_a_person = mail.kind == MailKind.REPLY and mail.message is not None and not mail.message.is_automatic
     headers = {
         "Message-ID": f"<{mail.stable_id}@{domain}>",
         "References": f"<ticket-{mail.ticket_id}@{domain}>",
         "Auto-Submitted": "no" if by_a_person else "auto-generated",
+        LOOP_MARK: loop_value(),
     }
     if mail.kind == MailKind.REPLY:
         headers["In-Reply-To"] = headers["References"]

@@ -81,6 +81,11 @@ def withdraw_reply(message: TicketMessage) -> bool:
     return deleted == 1
 
 
+def withdraw_all(ticket: Ticket) -> None:
+    """Nothing leaves for this customer that nobody has tried to send yet. Replies stay, as ones that were not sent."""
+    ticket.mails.filter(sent_at=None, attempts=0, staff_email="").delete()
+
+
 def send_due() -> None:
     """Sends what is due, the longest overdue first. Ends early where the server itself is the trouble."""
     ends = time.monotonic() + _SWEEP_SECONDS

@@ -10,10 +10,13 @@ from typing import Any, TypedDict
 from django.conf import settings
 from django.http import HttpRequest
 
-from assistant.models import Answer, Question, QuestionStatus, Ticket
+from assistant.models import Answer, Citation, Question, QuestionStatus, Ticket
+from knowledge.markdown import QUOTE_ID
 from knowledge.models import Article, Reader
+from knowledge.quoting import PARAMETER, QuoteLink
 
 CLOSEST = 3  # articles offered where there is no answer
+_NEAR = 0.2  # cosine; what is further away than this is about something else, and offering it annoys
 
 
 class AnswerState(StrEnum):
@@ -34,7 +37,7 @@ class CitationPayload(TypedDict):
     article: str  # external id where the article has one, else its number
     article_id: int
     title: str
-    url: str
+    url: str  # of the quoted place, marked in its article
     quote: str
     start: int  # character offsets into the article body
     end: int
@@ -133,17 +136,24 @@ def answer_state(answer: Answer, reader: Reader) -> AnswerState:
 
 
 def closest_articles(question: Question, reader: Reader, *, limit: int = CLOSEST) -> list[Article]:
-    """The articles that came closest, best first, as far as `reader` may see them now."""
+    """The articles that came closest, best first, as far as `reader` may see them now; none that is far off."""
     cited: set[int | None] = set()
     if question.status == QuestionStatus.ANSWERED:
         cited = set(question.answer.citations.values_list("article_id", flat=True))
-    ranked = [
+    near = [
         article_id
-        for article_id in dict.fromkeys(question.considered.values_list("article_id", flat=True))
-        if article_id is not None and article_id not in cited
+        for article_id, cosine in question.considered.values_list("article_id", "cosine")
+        if cosine is None or cosine >= _NEAR
     ]
+    ranked = [key for key in dict.fromkeys(near) if key is not None and key not in cited]
     visible = Article.objects.published().visible_to(reader).defer("body").in_bulk(ranked)
     return [visible[article_id] for article_id in ranked if article_id in visible][:limit]
+
+
+def quoted_place(citation: Citation, article: Article) -> str:
+    """The quote, marked in its article as it reads now. The article may have moved to another slug since."""
+    link = QuoteLink(citation.start, citation.end, citation.article_revision)
+    return f"{article.get_absolute_url()}?{PARAMETER}={link}#{QUOTE_ID}"
 
 
 def absolute(path: str, request: HttpRequest | None) -> str:
@@ -151,7 +161,8 @@ def absolute(path: str, request: HttpRequest | None) -> str:
 
 
 def _ticket(ticket: Ticket, request: HttpRequest | None, *, to_asker: bool) -> dict[str, str]:
-    shown = {"reference": ticket.reference, "reason": ticket.reason, "status": ticket.status}
+    leading = ticket.leading
+    shown = {"reference": leading.reference, "reason": ticket.reason, "status": leading.status}
     if to_asker:
         shown |= {"token": ticket.token, "url": absolute(ticket.get_absolute_url(), request)}
     return shown
@@ -164,18 +175,20 @@ def _answer(answer: Answer) -> AnswerPayload:
 
 
 def _citations(answer: Answer, request: HttpRequest | None) -> list[CitationPayload]:
+    """Of an answer that may be shown, so each article is there."""
     return [
         CitationPayload(
             number=citation.number,
-            article=(citation.article.external_id if citation.article else "") or str(citation.article_id),
-            article_id=citation.article_id or 0,
+            article=article.external_id or str(article.pk),
+            article_id=article.pk,
             title=citation.title,
-            url=absolute(citation.url, request),
+            url=absolute(quoted_place(citation, article), request),
             quote=citation.quote,
             start=citation.start,
             end=citation.end,
         )
         for citation in answer.citations.select_related("article")
+        if (article := citation.article) is not None
     ]
 
 

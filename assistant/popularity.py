@@ -12,11 +12,23 @@ from django.db.models import Count
 from django.utils import timezone
 
 from assistant.models import Citation
+from knowledge.language import reading_language
+from knowledge.models import Article, Reader
 from knowledge.votes import ArticleVote
 
 _PERIOD: Final = timedelta(days=90)
 _RECOUNTED_AFTER: Final = 300  # seconds
 _KEPT: Final = 50
+
+
+def popular_articles(reader: Reader, *, limit: int) -> list[Article]:
+    """In the language that is read, as far as `reader` may see them, most needed first."""
+    most_needed = popular_article_ids()
+    if not most_needed:
+        return []
+    readable = Article.objects.published().visible_to(reader).filter(language=reading_language())
+    found = readable.defer("body").in_bulk(most_needed)
+    return [found[key] for key in most_needed if key in found][:limit]
 
 
 def popular_article_ids() -> list[int]:

@@ -21,7 +21,8 @@ from django.utils.translation import gettext as _
 from assistant.addresses import of_the_site
 from assistant.asking import Decision, Inquiry, decide, nobody_waits
 from assistant.desk.clock import arrive, keep_time
-from assistant.matters import Phrase, find_matter
+from assistant.desk.merging import merge_tickets
+from assistant.matters import Found, Phrase, find_matter
 from assistant.models import (
     MAX_DETAIL_LENGTH,
     Channel,
@@ -58,6 +59,7 @@ from assistant.validation import (
     clean_question_text,
     clean_text,
 )
+from assistant.whatif.vectors import keep as keep_vectors
 from knowledge.language import detect_language
 from knowledge.models import Language, Reader
 
@@ -162,21 +164,20 @@ def settle_question(*, question: Question, on_stage: Callable[[Stage], None] = n
     """
     if question.status != QuestionStatus.RECEIVED:
         return question
-    if (matter := _matter_of(question.text)) is not None:
-        return _pass_on_at_once(question, matter)
+    if (found := matter_in(question.text)) is not None:
+        return pass_on_at_once(question, found.matter)
     started = time.perf_counter()
     for _attempt in range(_DECISIONS):
-        decision = decide(
-            Inquiry(
-                text=question.text,
-                language=question.language,
-                reader=question.user,
-                history=_history_before(question),
-            ),
-            on_stage=on_stage,
+        inquiry = Inquiry(
+            text=question.text,
+            language=question.language,
+            reader=question.user,
+            history=_history_before(question),
         )
+        decision = decide(inquiry, on_stage=on_stage)
         elapsed_ms = round((time.perf_counter() - started) * 1000)
-        if _store_outcome(question, decision, elapsed_ms):
+        if store_outcome(question, decision, elapsed_ms):
+            keep_vectors(question, inquiry)
             log.info("question %s %s in %d ms", question.public_id, question.status, elapsed_ms)
             return _settled(question)
         question.refresh_from_db(fields=["status"])
@@ -184,15 +185,15 @@ def settle_question(*, question: Question, on_stage: Callable[[Stage], None] = n
     return hand_over(question=question)
 
 
-def _matter_of(text: str) -> Matter | None:
+def matter_in(text: str) -> Found | None:
+    """What takes a question to a person at once, by the phrases that are in use; None: the articles decide."""
     rows = EscalationPhrase.objects.filter(is_active=True).values_list(
         "matter", "language", "text", "only_alone", "is_exception"
     )
-    found = find_matter(text, [Phrase(*row) for row in rows])
-    return found.matter if found is not None else None
+    return find_matter(text, [Phrase(*row) for row in rows])
 
 
-def _pass_on_at_once(question: Question, matter: Matter) -> Question:
+def pass_on_at_once(question: Question, matter: Matter) -> Question:
     """No answer is looked for: not even an outage of what answers keeps this from a person."""
     is_wish = matter == Matter.PERSON
     with transaction.atomic():
@@ -226,9 +227,13 @@ def open_ticket(
     conversation: Conversation | None = None,
     question: Question | None = None,
     reason: TicketReason = TicketReason.CUSTOMER_REQUEST,
+    matter: Matter | None = None,
     idempotency_key: str = "",
+    confirms: bool = True,
 ) -> Ticket:
     """A ticket because a person was asked for. With `question`, the question's own ticket is completed.
+
+    A sensitive `matter` decides reason and priority. Without `confirms` nobody is told that it has arrived.
 
     Raises InvalidInput and IdempotencyConflict.
     """
@@ -241,6 +246,9 @@ def open_ticket(
         "language": language,
         "reason": reason,
     }
+    if matter is not None:
+        values |= {"matter": matter, "priority": _PRIORITIES.get(matter, Priority.HIGH)}
+        values["reason"] = reason if matter == Matter.PERSON else TicketReason.SENSITIVE
     key = clean_idempotency_key(idempotency_key)
     request_hash = _hash(
         values | {"question": str(question.public_id) if question else "", "user": getattr(user, "pk", None)}
@@ -272,7 +280,9 @@ def open_ticket(
             )
             arrive(ticket)
             ticket.save()
-            owe_confirmation(ticket)
+            _take_along(ticket)
+            if confirms:
+                owe_confirmation(ticket)
     except IntegrityError:
         # Somebody else was first: the same key, or the same question.
         stored = Ticket.objects.filter(idempotency_key=key).first() if key else None
@@ -293,10 +303,12 @@ def complete_ticket(
     idempotency_key: str = "",
     request_hash: str = "",
 ) -> Ticket:
-    """Adds contact to a ticket that waits for it. Where that is there already, new detail joins the thread.
+    """Adds contact to a ticket that waits for it, and to all of its conversation that wait with it. Where contact is
+    there already, new detail joins the thread.
 
     Another address than the ticket's changes nothing: a link may be passed on, the thread is its customer's.
     """
+    ticket = ticket.leading
     email = clean_email(contact_email)
     name = clean_name(contact_name)
     detail = clean_text(detail, field="detail")
@@ -314,13 +326,39 @@ def complete_ticket(
         ticket.refresh_from_db()
         if claimed:
             arrive(ticket)
-            ticket.save()  # for its history, too: the conditional update above writes none
+            ticket.save_by_customer()  # for its history, too: the conditional update above writes none
+            _take_along(ticket)
             owe_confirmation(ticket)
     if not claimed and idempotency_key and ticket.idempotency_key == idempotency_key:
         return _same_request(ticket, request_hash)
     if not claimed and email == ticket.contact_email and detail and detail != ticket.detail:
         add_customer_message(ticket=ticket, body=detail)
     return ticket
+
+
+def _take_along(ticket: Ticket) -> None:
+    """What else of its conversation waits for contact becomes part of it: one person, one request, one confirmation.
+
+    As urgent as the most urgent. Whoever completes one of the others in this moment keeps it: two requests then, and
+    nobody waits for the other. Part of the caller's transaction.
+    """
+    if ticket.conversation_id is None:
+        return
+    others = Ticket.objects.without_contact().filter(conversation_id=ticket.conversation_id)
+    waiting = list(others.exclude(pk=ticket.pk).select_for_update(skip_locked=True))
+    if not waiting:
+        return
+    # With its contact a merged ticket is settled like any other.
+    Ticket.objects.filter(pk__in=[one.pk for one in waiting]).update(
+        contact_email=ticket.contact_email, contact_name=ticket.contact_name, status=TicketStatus.OPEN
+    )
+    merge_tickets(kept=ticket, duplicates=waiting, by=None)
+    ticket.refresh_from_db()
+    urgent = max(one.priority for one in waiting)
+    if urgent > ticket.priority:
+        ticket.priority = urgent
+        keep_time(ticket)
+        ticket.save_by_customer()
 
 
 def leave_feedback(
@@ -355,7 +393,7 @@ def rate_ticket(*, ticket: Ticket, is_content: bool, comment: str = "") -> Ratin
 
 
 def add_customer_message(*, ticket: Ticket, body: str, idempotency_key: str = "") -> TicketMessage:
-    """A reply from the status page. A ticket that does not wait for us is open again; spam stays what it is.
+    """A reply by page or e-mail. A ticket that does not wait for us is open again; spam stays what it is.
 
     In a ticket that was merged into another it reaches that one. Raises InvalidInput and IdempotencyConflict.
     """
@@ -376,7 +414,7 @@ def add_customer_message(*, ticket: Ticket, body: str, idempotency_key: str = ""
                 stored.status = TicketStatus.OPEN
             stored.customer_wrote_at = message.created_at
             keep_time(stored)
-            stored.save()
+            stored.save_by_customer()
     except IntegrityError:
         known = TicketMessage.objects.filter(idempotency_key=key).first() if key else None
         if known is None:
@@ -395,10 +433,12 @@ def add_staff_message(
     body: str,
     is_internal: bool = False,
     held_for: timedelta = timedelta(),
+    status_before: str = "",
 ) -> TicketMessage:
     """A reply to the customer, mailed after commit, or a note among staff that is never sent.
 
-    For as long as a reply is `held_for`, nobody else sees it and `assistant.desk.take_back` can undo it.
+    For as long as a reply is `held_for`, its customer does not see it and `take_back` can undo it; the ticket is then
+    what it was, `status_before` where the same form has changed it already.
     """
     cleaned = clean_text(body, field="body", limit=MAX_DETAIL_LENGTH, required=True)
     with transaction.atomic():
@@ -415,6 +455,7 @@ def add_staff_message(
             body=cleaned,
             is_internal=is_internal,
             held_until=now + held_for if held_for and not is_internal else None,
+            status_before=status_before or stored.status,
         )
         if not is_internal:
             owe_reply(message)
@@ -450,7 +491,7 @@ class _Overtaken(Exception):
     """What was decided rests on a text that may not be quoted any more."""
 
 
-def _store_outcome(question: Question, decision: Decision, elapsed_ms: int) -> bool:
+def store_outcome(question: Question, decision: Decision, elapsed_ms: int) -> bool:
     """False where an article that it rests on was deleted, withdrawn or changed since: it is to be decided anew."""
     try:
         with transaction.atomic():

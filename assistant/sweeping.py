@@ -1,4 +1,4 @@
-"""The sweep of mails, dates, the desk's rules, interrupted questions and full budgets in the web process of `serve`.
+"""The sweep inside the web process of `serve`: mails, dates, rules, interrupted questions, lost replays, budgets, gaps.
 
 With a broker, beat rings instead.
 
@@ -15,6 +15,7 @@ from assistant import outbox
 from assistant.abuse.budgets import forget_full_budgets
 from assistant.desk.sweep import keep_the_rules
 from assistant.interrupted import settle_interrupted
+from assistant.whatif.running import resume_lost
 from knowledge.dates import keep_dates
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 _LOOK_SECONDS = 2.0  # between two looks for mails; one look is one query that reads an index of the table
 _LONGEST_PAUSE_SECONDS = 30.0  # after failures
 _SETTLE_SECONDS = 15.0
+_GAPS_SECONDS = 60.0  # only asks whether they are due; what is due has a thread of its own
 
 
 class Sweeper(threading.Thread):
@@ -31,6 +33,9 @@ class Sweeper(threading.Thread):
         self._bell = threading.Event()
         self._failures = 0
         self._settle_due = 0.0
+        self._gaps_due = (
+            time.monotonic() + _GAPS_SECONDS
+        )  # a process that has just begun has its model to load
 
     def stop(self, timeout_seconds: float) -> None:
         self._stopped.set()
@@ -63,4 +68,10 @@ class Sweeper(threading.Thread):
             self._settle_due = now + _SETTLE_SECONDS
             settle_interrupted()
             keep_the_rules()
+            resume_lost()
             forget_full_budgets()
+        if now >= self._gaps_due:
+            from assistant.gaps.refreshing import start_if_due
+
+            self._gaps_due = now + _GAPS_SECONDS
+            start_if_due()

@@ -8,7 +8,10 @@ from django.db import InterfaceError, OperationalError
 from assistant import outbox
 from assistant.abuse.budgets import forget_full_budgets
 from assistant.desk.sweep import keep_the_rules
+from assistant.hooks import deliveries
 from assistant.interrupted import settle_interrupted
+from assistant.mailroom import inbox
+from assistant.mailroom.visiting import visit_quietly
 from assistant.writers.spending import forget_old_replies
 from knowledge.turns import Turn, our_turn
 
@@ -42,6 +45,30 @@ def keep_desk_rules_task() -> None:
         log.warning("The desk's rules are left to the next sweep: %s", error)
 
 
+@shared_task(name="assistant.process_due_mail", soft_time_limit=210, time_limit=240)  # type: ignore[untyped-decorator]
+def process_due_mail_task() -> None:
+    try:
+        inbox.process_due()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("Mails that came in are left to the next sweep: %s", error)
+
+
+@shared_task(name="assistant.deliver_due_webhooks", soft_time_limit=150, time_limit=180)  # type: ignore[untyped-decorator]
+def deliver_due_webhooks_task() -> None:
+    try:
+        deliveries.send_due()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("Webhooks are left to the next sweep: %s", error)
+
+
+@shared_task(name="assistant.fetch_mail", soft_time_limit=210, time_limit=240)  # type: ignore[untyped-decorator]
+def fetch_mail_task() -> None:
+    try:
+        visit_quietly()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("The mailbox is left to the next visit: %s", error)
+
+
 @shared_task(name="assistant.forget_full_budgets", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]
 def forget_full_budgets_task() -> None:
     try:
@@ -57,3 +84,39 @@ def calibrate_task(calibration_id: int) -> None:
     from assistant.calibration.running import run
 
     run(calibration_id)
+
+
+@shared_task(name="assistant.replay", soft_time_limit=1140, time_limit=1200)  # type: ignore[untyped-decorator]
+def replay_task(replay_id: int) -> None:
+    """An editor waits for it in the admin. Safe to repeat: one that has ended, or is in hand, is left alone."""
+    from assistant.whatif.running import run
+
+    run(replay_id)
+
+
+@shared_task(name="assistant.resume_replays", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]
+def resume_replays_task() -> None:
+    from assistant.whatif.running import resume_lost
+
+    try:
+        resume_lost()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("Lost replays are left to the next sweep: %s", error)
+
+
+@shared_task(name="assistant.refresh_gaps", soft_time_limit=570, time_limit=600)  # type: ignore[untyped-decorator]
+def refresh_gaps_task(refresh_id: int) -> None:
+    """Safe to repeat: a run that has ended is left alone."""
+    from assistant.gaps.refreshing import run
+
+    run(refresh_id)
+
+
+@shared_task(name="assistant.look_for_gaps", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]
+def look_for_gaps_task() -> None:
+    from assistant.gaps.refreshing import start_if_due
+
+    try:
+        start_if_due()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("Gaps are left to the next sweep: %s", error)

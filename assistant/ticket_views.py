@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from assistant import desk, services
+from assistant import services, settling
 from assistant.answer_page import AnswerPage, answer_page
 from assistant.conversation_page import turns_of
 from assistant.forms import ContactForm, FollowUpTicketForm, RatingForm, ReplyForm, TicketForm
@@ -31,7 +31,14 @@ from assistant.views import (
     private,
     render_answer,
 )
-from assistant.visitor import address_of, interface_language, known_contact, question_named, remember
+from assistant.visitor import (
+    address_of,
+    interface_language,
+    is_own,
+    known_contact,
+    question_named,
+    remember,
+)
 
 
 @private
@@ -39,11 +46,15 @@ from assistant.visitor import address_of, interface_language, known_contact, que
 def contact(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Completes the ticket of an unanswered question with the address to reply to."""
     question = find_question(public_id)
-    found: Ticket | None = getattr(question, "ticket", None)
+    own: Ticket | None = getattr(question, "ticket", None)
+    found = own.leading if own is not None else None
     address = f"{address_of(request, question)}#contact"
-    # A complete ticket takes no more contact: whoever holds the answer's link could add to it.
-    if request.method != "POST" or found is None or found.status != TicketStatus.AWAITING_CONTACT:
+    if request.method != "POST" or found is None:
         return redirect(address)
+    if found.status != TicketStatus.AWAITING_CONTACT:
+        # It takes no more contact: whoever holds the answer's link could add to it. A double click of the one who
+        # asked arrives where the first click did.
+        return redirect(found if is_own(request, question) else address)
     form = ContactForm(request.POST)
     if form.is_valid():
         try:
@@ -64,8 +75,9 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
     """A person, without an unanswered question first, or about a question that was answered."""
     question = question_named(request, request.GET.get("question") or request.POST.get("question", ""))
     if question is not None and hasattr(question, "ticket"):
-        if question.ticket.status != TicketStatus.AWAITING_CONTACT:
-            return redirect(question.ticket)  # a double click arrives where the first click did
+        leading = question.ticket.leading
+        if leading.status != TicketStatus.AWAITING_CONTACT:
+            return redirect(leading)  # a double click arrives where the first click did
         return redirect(f"{address_of(request, question)}#contact")
     form_class = FollowUpTicketForm if question is not None else TicketForm
     if request.method != "POST":
@@ -112,7 +124,7 @@ def ticket_reply(request: HttpRequest, token: str) -> HttpResponse:
 def ticket_close(request: HttpRequest, token: str) -> HttpResponse:
     """The customer needs no more help. It can be taken up again, so nothing is asked twice."""
     found = _find_ticket(token)
-    if request.method == "POST" and found.takes_replies and desk.solve_ticket(ticket=found):
+    if request.method == "POST" and settling.close_request(ticket=found):
         messages.success(request, _("Good to hear. The request is closed; you can take it up again below."))
     return redirect(found)
 
@@ -121,7 +133,7 @@ def ticket_close(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def ticket_reopen(request: HttpRequest, token: str) -> HttpResponse:
     found = _find_ticket(token)
-    if request.method == "POST" and found.status == TicketStatus.SOLVED and desk.reopen_ticket(ticket=found):
+    if request.method == "POST" and settling.reopen_request(ticket=found):
         messages.success(request, _("The request is open again. Tell us below what is missing."))
     return redirect(found)
 
@@ -146,7 +158,7 @@ def ticket_rate(request: HttpRequest, token: str) -> HttpResponse:
 
 def _find_ticket(token: str) -> Ticket:
     """The ticket of a link, or the one that it has become part of."""
-    return desk.followed(get_object_or_404(Ticket.objects.select_related("merged_into"), token=token))
+    return get_object_or_404(Ticket.objects.select_related("merged_into"), token=token).leading
 
 
 def _opened(request: HttpRequest, data: dict[str, str], question: Question | None) -> Ticket:
@@ -202,6 +214,7 @@ def _render_ticket(
         "ticket": found,
         "thread": found.messages.for_customer(timezone.now()),
         "turns": _sent_along(request, found.question),
+        "settled": settling.settled(found),
         "masked_email": _masked(found.contact_email),
         "takes_replies": found.takes_replies,
         "reply_time": reply_time() if found.status == TicketStatus.OPEN else None,

@@ -1,4 +1,4 @@
-"""Django's admin with one more address: the quality page, in its menu under what it is about."""
+"""Django's admin with pages of our own, in its menu under what they are about."""
 
 from typing import Any
 
@@ -11,30 +11,45 @@ from django.utils.translation import gettext as _
 class HelpCenterAdminSite(admin.AdminSite):
     def get_urls(self) -> list[URLResolver | URLPattern]:
         # Here and not above: this module is imported while the models of the admin's own pages are still unknown.
-        from assistant.admin import quality
+        from assistant.admin import article_figures, gaps, playground, quality, whatif
 
         pages = [
-            path(f"quality/{address}", self.admin_view(view), name=name)
-            for address, view, name in quality.PAGES
+            path(f"{beginning}/{address}", self.admin_view(view), name=name)
+            for beginning, module in (
+                ("quality", quality),
+                ("what-if", whatif),
+                ("ask", playground),
+                ("gaps", gaps),
+                ("knowledge/article", article_figures),
+            )
+            for address, view, name in module.PAGES
         ]
         return [*pages, *super().get_urls()]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = super().get_app_list(request, app_label)
-        if request.user.has_perm("assistant.view_quality"):
-            for app in apps:
-                if app["app_label"] == "assistant":
-                    app["models"].insert(0, _quality_entry())
+        may_try = request.user.has_perms(("knowledge.view_article", "assistant.view_question"))
+        for app in apps:
+            if app["app_label"] == "assistant":
+                if may_try:
+                    app["models"].insert(0, _entry(_("Ask it yourself"), "Playground", "admin:playground"))
+                if request.user.has_perm("assistant.view_quality"):
+                    app["models"].insert(0, _entry(_("Quality"), "Quality", "admin:quality"))
+            elif app["app_label"] == "knowledge":
+                if request.user.has_perm("assistant.view_question"):
+                    app["models"].insert(0, _entry(_("What to write next"), "Gaps", "admin:gaps"))
+                if may_try:
+                    app["models"].append(_entry(_("What would this change?"), "WhatIf", "admin:whatif"))
         return apps
 
 
-def _quality_entry() -> dict[str, Any]:
+def _entry(name: str, object_name: str, address: str) -> dict[str, Any]:
     return {
         "model": None,
-        "name": _("Quality"),
-        "object_name": "Quality",
+        "name": name,
+        "object_name": object_name,
         "perms": {"view": True, "add": False, "change": False, "delete": False},
-        "admin_url": reverse("admin:quality"),
+        "admin_url": reverse(address),
         "add_url": None,
         "view_only": True,
     }

@@ -89,6 +89,40 @@ def switches_are_known(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
 
 
 @register()
+def mail_comes_in_safely(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    if settings.IMAP_URL:
+        from assistant.mailroom.imap import configured
+
+        try:
+            configured()
+        except ValueError as error:
+            found.append(Error(f"IMAP_URL: {error}.", id="helpcenter.E008"))
+    for secret in settings.MAIL_WEBHOOK_SECRETS:
+        from assistant.hooks.signatures import key_of
+
+        try:
+            key_of(secret)
+        except ValueError as error:
+            found.append(
+                Error(
+                    f"MAIL_WEBHOOK_SECRET: {error}.",
+                    hint='echo "whsec_$(openssl rand -base64 32)" makes one.',
+                    id="helpcenter.E009",
+                )
+            )
+    if (settings.IMAP_URL or settings.MAIL_WEBHOOK_SECRETS) and not settings.MAIL_ADDRESS:
+        found.append(
+            Warning(
+                "E-mail comes in, but MAIL_ADDRESS is not set: our own mails name no address for replies.",
+                hint="Set MAIL_ADDRESS to the address whose mails come in here, such as help@example.org.",
+                id="helpcenter.W003",
+            )
+        )
+    return found
+
+
+@register()
 def old_names_are_told(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """A limit that somebody believes in and that is not there is worse than none."""
     old = sorted(name for name in os.environ if name.startswith("API_RATE_"))

@@ -47,17 +47,28 @@ def post_worker_init(worker: Any) -> None:  # noqa: ARG001 (gunicorn's signature
     if settings.CELERY_BROKER_URL:
         threading.Thread(target=_warm, name="warm-up", daemon=True).start()
         return
+    from assistant.hooks import deliveries
+    from assistant.mailroom import inbox
+    from assistant.mailroom.visiting import visit_quietly
+    from assistant.rounds import Round
     from assistant.sweeping import Sweeper as OutboxSweeper
     from knowledge.indexing import Sweeper as IndexSweeper
 
     _sweepers.extend((IndexSweeper(on_warm=_report), OutboxSweeper()))
+    _sweepers.append(Round("inbox", inbox.process_due, every_seconds=2.0))
+    _sweepers.append(Round("webhooks", deliveries.send_due, every_seconds=2.0))
+    if settings.IMAP_URL:
+        _sweepers.append(Round("mailbox", visit_quietly, every_seconds=settings.IMAP_SECONDS))
     for sweeper in _sweepers:
         sweeper.start()
 
 
 def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001 (gunicorn's signature)
+    from knowledge import viewing
+
     for sweeper in _sweepers:
         sweeper.stop(timeout_seconds=5.0)
+    viewing.write()
 
 
 def _warm() -> None:

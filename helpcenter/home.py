@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from assistant.popularity import popular_article_ids
+from assistant.popularity import popular_articles
 from knowledge import catalogue, site, structured
 from knowledge.language import reading_language
 from knowledge.models import Article, Language
@@ -19,12 +19,10 @@ UNCATEGORISED = 8
 def home(request: HttpRequest) -> HttpResponse:
     language = reading_language()
     readable = Article.objects.published().visible_to(request.user).filter(language=language).defer("body")
-    most_needed = popular_article_ids()
-    popular = readable.in_bulk(most_needed) if most_needed else {}
     recent = list(readable.select_related("category").order_by("-updated_at", "-pk")[:RECENT])
     context = {
         "entries": catalogue.category_entries(language=language, user=request.user),
-        "popular": [popular[key] for key in most_needed if key in popular][:POPULAR],
+        "popular": popular_articles(request.user, limit=POPULAR),
         "recent": recent,
         "uncategorised": readable.filter(category__isnull=True).order_by("-updated_at", "pk")[:UNCATEGORISED],
         "alternates": {code: f"/{code}/" for code in Language.values},

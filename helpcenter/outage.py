@@ -50,13 +50,12 @@ def _page(request: HttpRequest, language: str) -> HttpResponse:
     here = site.current()
     values = {
         "site_name": here.display_name,
-        "hours": here.opening_lines,
+        "site_settings": here,
         "language": language,
         "static_url": settings.STATIC_URL,
         "home": f"/{language}/",
         "contact": f"/{language}/contact/",
         "contact_email": settings.CONTACT_EMAIL,
-        "contact_phone": here.phone or settings.CONTACT_PHONE,
         "address": request.get_full_path(),
         "typed": typed,
         "offers_form": not any(field.name in _MESSAGES for field in typed),  # it is the one shown already

@@ -35,14 +35,14 @@ def _read(reader: str, name: str, default: Any, **options: Any) -> Any:
 
 
 def _secret(name: str) -> str:
-    """A variable's value, or the content of the file that NAME_FILE names, as Docker's secrets come."""
-    path = str(_read("str", f"{name}_FILE", ""))
+    """A secret from NAME, or from the file that NAME_FILE names, as container engines hand them over."""
+    path = _read("str", f"{name}_FILE", "")
     if not path:
         return str(_read("str", name, ""))
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        return Path(path).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ImproperlyConfigured(f"{name}_FILE: {path} cannot be read ({error}).") from error
+        raise ImproperlyConfigured(f"{name}_FILE: {path} cannot be read ({type(error).__name__}).") from error
 
 
 def _generated_secret_key(path: Path) -> str:
@@ -208,6 +208,7 @@ LANGUAGE_CODE = _read("str", "LANGUAGE_CODE", "en", validate=validate.OneOf(["de
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = _read("str", "TIME_ZONE", "Europe/Berlin")
 USE_I18N = USE_TZ = True
+FORMAT_MODULE_PATH = "helpcenter.formats"
 
 # --- people -----------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
@@ -309,6 +310,10 @@ CELERY_BEAT_SCHEDULE = {  # seconds; a wake-up that nobody took by then is not w
     },
     "desk": {"task": "assistant.keep_desk_rules", "schedule": 30.0, "options": {"expires": 30.0}},
     "settle": {"task": "assistant.settle_interrupted", "schedule": 30.0, "options": {"expires": 30.0}},
+    "resume-replays": {"task": "assistant.resume_replays", "schedule": 30.0, "options": {"expires": 30.0}},
+    "webhooks": {"task": "assistant.deliver_due_webhooks", "schedule": 30.0, "options": {"expires": 30.0}},
+    "read-mail": {"task": "assistant.process_due_mail", "schedule": 30.0, "options": {"expires": 30.0}},
+    "gaps": {"task": "assistant.look_for_gaps", "schedule": 60.0, "options": {"expires": 60.0}},
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
 
@@ -325,6 +330,29 @@ if EMAIL_BACKEND.endswith("filebased.EmailBackend"):  # type: ignore[name-define
     EMAIL_FILE_PATH = _email.get("EMAIL_FILE_PATH") or str(DATA_DIR / "mail")
 EMAIL_TIMEOUT = _read("int", "EMAIL_TIMEOUT", 10, validate=validate.Range(min=1))  # seconds
 DEFAULT_FROM_EMAIL = _read("str", "DEFAULT_FROM_EMAIL", "help@localhost")
+
+# --- e-mail that comes in (assistant.mailroom); nothing set: none does -------------------------------------
+MAIL_ADDRESS = _read("str", "MAIL_ADDRESS", "")  # such as help@example.org; replies go to help+…@example.org
+# Between an address and its tag; empty where the mail server knows no such addresses: then replies go to
+# MAIL_ADDRESS itself and are known by the mails that they answer.
+MAIL_TAG_SEPARATOR = _read("str", "MAIL_TAG_SEPARATOR", "+", validate=validate.OneOf(["+", "-", "=", ""]))
+# Name under which our own mail server writes Authentication-Results; empty: nothing is known about senders.
+MAIL_AUTHSERV_ID = _read("str", "MAIL_AUTHSERV_ID", "")
+MAIL_MAX_MB = _read("int", "MAIL_MAX_MB", 25, validate=validate.Range(min=1, max=100))
+MAIL_SENDER_PER_HOUR = _read("int", "MAIL_SENDER_PER_HOUR", 20, validate=validate.Range(min=1))
+MAIL_WEBHOOK_SECRETS = _secret("MAIL_WEBHOOK_SECRET").split()  # the newest first, while one replaces another
+WEBHOOK_PRIVATE_HOSTS = [  # names in an internal network that webhooks may go to, also by http://
+    name.lower() for name in _read("list", "WEBHOOK_PRIVATE_HOSTS", [])
+]
+IMAP_URL = _secret("IMAP_URL")  # imaps://user@host/INBOX?done=Archive
+IMAP_PASSWORD = _secret("IMAP_PASSWORD")
+IMAP_SECONDS = _read("float", "IMAP_SECONDS", 60.0, validate=validate.Range(min=5))  # between two visits
+if IMAP_URL:
+    CELERY_BEAT_SCHEDULE["fetch-mail"] = {
+        "task": "assistant.fetch_mail",
+        "schedule": IMAP_SECONDS,
+        "options": {"expires": IMAP_SECONDS},
+    }
 
 # --- abuse: what one client, and all of them together, may ask for (assistant.abuse) ------------------
 ABUSE_PROTECTION = _read("bool", "ABUSE_PROTECTION", True)  # off: nothing below limits anybody (load tests)

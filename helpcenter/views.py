@@ -101,12 +101,13 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse: 
 def server_error(request: HttpRequest) -> HttpResponse:
     if is_outage(sys.exception()):  # Django calls its handlers while it handles the error
         return outage_response(request)
+    site.use_last_known()
     addresses = {
         "static_url": settings.STATIC_URL,
         "german_home": "/de/",
         "english_home": "/en/",
         "contact_email": settings.CONTACT_EMAIL,
-        "contact_phone": settings.CONTACT_PHONE,
+        "site_settings": site.current(),
     }
     page = loader.get_template("500.html").render(addresses)
     return HttpResponseServerError(page)

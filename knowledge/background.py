@@ -22,6 +22,10 @@ def declare_visitors() -> None:
     _visitors_wait = True
 
 
+def do_visitors_wait() -> bool:
+    return _visitors_wait
+
+
 class Background(Generic[Result]):
     """Begins at once."""
 

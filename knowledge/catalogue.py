@@ -5,6 +5,7 @@ does not exist for the reader: its name alone could tell something.
 """
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db.models import Count, F, Q, Window
@@ -60,6 +61,33 @@ def category_entries(*, language: str, user: Reader, parent: Category | None = N
 
     found = [entry(category, frozenset()) for category in below.get(parent.pk if parent else None, [])]
     return [one for one in found if one is not None]
+
+
+def is_readable(category: Category, *, user: Reader) -> bool:
+    """Whether this reader may see an article in it or below it."""
+    own = Article.objects.published().visible_to(user).filter(category=category)
+    return own.exists() or bool(category_entries(language=category.language, user=user, parent=category))
+
+
+def topics_of(article_ids: Collection[int], *, user: Reader) -> list[Category]:
+    """The outermost categories of those of the articles that this reader may see, by name."""
+    visible = Article.objects.published().visible_to(user).filter(pk__in=article_ids)
+    homes = Category.objects.filter(pk__in=visible.order_by().values("category_id").distinct())
+    return sorted(
+        {ancestors(home)[0] for home in homes.select_related("parent__parent")}, key=lambda one: one.name
+    )
+
+
+def article_ids_below(category: Category, *, user: Reader) -> list[int]:
+    """Of all articles in the category and in those inside it that this reader may see."""
+    inside: set[int] = set()
+    deeper = {category.pk}
+    while deeper:
+        inside |= deeper
+        children = Category.objects.filter(parent_id__in=deeper).values_list("pk", flat=True)
+        deeper = set(children) - inside
+    visible = Article.objects.published().visible_to(user).filter(category_id__in=inside)
+    return list(visible.values_list("pk", flat=True))
 
 
 def ancestors(category: Category | None) -> list[Category]:

@@ -117,8 +117,8 @@ def put_in_place(article: Article, copy: WorkingCopy) -> None:
 
 def latest_entry(article: Article) -> int | None:
     """Of its history, the id."""
-    ids = article.history.order_by("-history_id").values_list("history_id", flat=True)
-    return ids.first()
+    latest: int | None = article.history.order_by("-history_id").values_list("history_id", flat=True).first()
+    return latest
 
 
 def _assign(article: Article, values: dict[str, Any]) -> None:

@@ -55,9 +55,13 @@ def _nearest(held: _Vectors, vector: "NDArray[np.float32]", limit: int) -> list[
     if not len(held.ids):
         return []
     cosines = held.rows @ vector
+    return [(int(held.ids[index]), float(cosines[index])) for index in highest(cosines, limit)]
+
+
+def highest(cosines: "NDArray[np.float32]", limit: int) -> "NDArray[np.int64]":
+    """Where the highest values stand, best first."""
     best = np.argpartition(-cosines, min(limit, len(cosines)) - 1)[:limit]
-    best = best[np.argsort(-cosines[best], kind="stable")]
-    return [(int(held.ids[index]), float(cosines[index])) for index in best]
+    return best[np.argsort(-cosines[best], kind="stable")]
 
 
 def _vectors(key: CollectionKey, version: int) -> _Vectors:

@@ -15,6 +15,7 @@ from typing import IO
 
 import yaml
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from knowledge.importers.markdown import EXPORT_KEY, EXPORT_VERSION, EXPORTED_PICTURE
@@ -34,11 +35,11 @@ class UnusableTarget(Exception):
     """The folder cannot take the export. Permanent: another one is needed."""
 
 
-def exported_files() -> Iterator[ExportedFile]:
-    """Every article, by language and address, then every picture that one of them shows."""
+def exported_files(chosen: QuerySet[Article] | None = None) -> Iterator[ExportedFile]:
+    """Every article, or the chosen ones, by language and address, then every picture that one of them shows."""
     places = _Places()
     pictures: set[str] = set()
-    articles = Article.objects.order_by("language", "slug")
+    articles = (Article.objects.all() if chosen is None else chosen).order_by("language", "slug")
     for article in articles.iterator(chunk_size=_AT_ONCE):
         pictures.update(EXPORTED_PICTURE.findall(article.body))
         folder = "/".join([article.language, *places.slugs(article.category_id)])
@@ -64,6 +65,7 @@ def as_markdown(article: Article, places: "_Places") -> bytes:
         "source": article.source,
         "id": article.external_id,
         "source_url": article.source_url,
+        "to_go_over": "yes" if article.to_go_over else "",
     }
     kept = {key: value for key, value in fields.items() if value not in ("", [])}
     head = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=float("inf"))
@@ -95,11 +97,11 @@ def export_to_folder(target: Path) -> int:
     return count
 
 
-def write_zip(target: IO[bytes]) -> int:
+def write_zip(target: IO[bytes], chosen: QuerySet[Article] | None = None) -> int:
     """Returns the number of articles."""
     count = 0
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in exported_files():
+        for file in exported_files(chosen):
             archive.writestr(file.path, file.content)
             count += file.is_article
     return count

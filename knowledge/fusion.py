@@ -10,10 +10,9 @@ them with their provenance.
 
 Method: a linear mix over the union of both retrievers' candidates, every candidate with all signals, in the manner of
 Bruch, Gai & Ingber 2023 ("An Analysis of Fusion Functions for Hybrid Retrieval"), who find it ahead of reciprocal-rank
-fusion (Cormack, Clarke & Büttcher 2009). Cosines stay on their own scale. BM25 is put in relation to what the
-question's words could give at most, so that a question whose words are nowhere does not listen to them, or, where a
-language fares better with it, to how far both signals spread over the pool. docs/quality-research.md has what each
-part is worth.
+fusion (Cormack, Clarke & Büttcher 2009). Cosines stay on their own scale. BM25 is put in relation to how far both
+signals spread over the pool, to what the question's words could give at most, or between, as the fit finds it.
+docs/quality-research.md has what each part is worth.
 """
 
 from __future__ import annotations
@@ -70,6 +69,19 @@ class Ranked:
     passage_id: int
     article_id: int
     fused: float  # orders the passages of this question, never a threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What a candidate's ranking value is made of; its sum."""
+
+    meaning: float  # of the cosines
+    words: float  # of BM25
+    nearness: float
+
+    @property
+    def fused(self) -> float:
+        return self.meaning + self.words + self.nearness
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,19 +156,37 @@ def fuse(
 
     A signal that nobody has is left out, so a site without vectors is ranked by BM25 and the other way round.
     """
+    pool = {candidate.passage_id: candidate for candidate in candidates}
+    ranked = [
+        Ranked(passage_id, pool[passage_id].article_id, one.fused)
+        for passage_id, one in contributions(
+            pool.values(), language=language, mass=mass, weights=weights
+        ).items()
+    ]
+    return sorted(ranked, key=lambda entry: (-entry.fused, entry.passage_id))
+
+
+def contributions(
+    candidates: Iterable[Candidate],
+    *,
+    language: str,
+    mass: float | None = None,
+    weights: FusionWeights | None = None,
+) -> dict[int, Contribution]:
+    """By passage, what `fuse` adds up."""
     weights = weights or default_weights()
-    ranked: list[Ranked] = []
     pool = list(candidates)
+    found: dict[int, Contribution] = {}
     for is_other in (False, True):
         # Languages are scaled apart, because BM25 values of two indexes have nothing to do with each other.
         group = [candidate for candidate in pool if candidate.is_other_language == is_other]
         if group:
-            values = _values(_signals(group, mass), weights.mix(language, is_other_language=is_other))
-            ranked.extend(
-                Ranked(candidate.passage_id, candidate.article_id, float(value))
-                for candidate, value in zip(group, values, strict=True)
+            parts = _parts(_signals(group, mass), weights.mix(language, is_other_language=is_other))
+            rows = zip(*(part.tolist() for part in parts), strict=True)
+            found.update(
+                (candidate.passage_id, Contribution(*row)) for candidate, row in zip(group, rows, strict=True)
             )
-    return sorted(ranked, key=lambda entry: (-entry.fused, entry.passage_id))
+    return found
 
 
 def article_order(ranked: Sequence[Ranked]) -> list[int]:
@@ -311,12 +341,19 @@ def _signals(candidates: Sequence[Candidate], mass: float | None) -> _Signals:
 
 
 def _values(signals: _Signals, mix: Mix) -> NDArray[np.float64]:
+    meaning, words, nearness = _parts(signals, mix)
+    values: NDArray[np.float64] = meaning + words + nearness
+    return values
+
+
+def _parts(
+    signals: _Signals, mix: Mix
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     text = (1 - mix.units) * signals.cosine + mix.units * signals.units
     # A question often is its heading in other words, and the text below dilutes that.
     semantic = (1 - mix.headings) * text + mix.headings * signals.headings
     lexical = signals.bm25 / (signals.mass ** (1 - mix.relative) * signals.spread**mix.relative)
-    values: NDArray[np.float64] = semantic + mix.lexical * lexical + mix.nearness * signals.nearness
-    return values
+    return semantic, mix.lexical * lexical, mix.nearness * signals.nearness
 
 
 def _or_own(values: Sequence[float | None], cosine: NDArray[np.float64]) -> NDArray[np.float64]:

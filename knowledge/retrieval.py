@@ -1,5 +1,8 @@
 """Finds the passages that may answer a question: both retrievers propose, the gate decides, fusion orders.
 
+`retrieve` looks at the site as it is; `look` does the same over any `Shelf` (`knowledge.trial` has one of a site as it
+would be), and tells everything that it saw on the way.
+
 Whatever an index returns, the database decides which passages take part (published, allowed to this reader,
 current revision, of the live generation). Vectors for the final cosine come from that same query, so a Chroma that
 is behind, damaged or down can cost a candidate but never show a wrong one. Does not decide whether the best is good
@@ -7,9 +10,10 @@ enough.
 """
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -19,7 +23,7 @@ from knowledge.embeddings import EmbedderUnavailable
 from knowledge.followups import last_answer, together
 from knowledge.lexical import LexicalIndex, QuestionTerm
 from knowledge.models import Article, Generation, Language, Passage, Reader, SynonymGroup, audiences_for
-from knowledge.ranking import Placed, Reading, Stored, order
+from knowledge.ranking import Order, Placed, Reading, Stored, order
 from knowledge.reranking import reranked
 from knowledge.synonyms import Synonyms, read_synonyms
 from knowledge.vectors import CollectionKey, VectorStoreUnavailable, get_store
@@ -32,6 +36,7 @@ log = logging.getLogger(__name__)
 POOL = 60  # candidates asked of each retriever
 PASSAGES = 12  # passages that leave here
 ENOUGH_RESULTS = 3  # in the reader's language; with fewer, a search looks into the other one
+WITHIN = 1500  # passages of named articles that are all compared; of more, words choose
 SIMILAR_SHARE = 0.3  # of an article's own BM25 for its title, from which on another is called similar
 SEARCH_TAIL = 0.5  # share of the best ranking value below which a search result only adds length
 
@@ -76,6 +81,56 @@ class Retrieval:
     history: float = 0.0  # 0..1, how much the earlier conversation counted
 
 
+class Shelf(Protocol):
+    """The articles of one language as one reader may have them: all that a look needs of them."""
+
+    @property
+    def language(self) -> str: ...
+
+    @property
+    def recipe(self) -> str: ...
+
+    @property
+    def lexical(self) -> LexicalIndex: ...
+
+    @property
+    def synonyms(self) -> Synonyms: ...
+
+    def vector(self, wording: str, language: str) -> "NDArray[np.float32] | None":
+        """None: there is no model."""
+        ...
+
+    def nearest(self, vector: "NDArray[np.float32]", limit: int) -> Sequence[int]:
+        """Ids of passages, best first."""
+        ...
+
+    def passages_of(self, article_ids: Collection[int]) -> Collection[int]: ...
+
+    def answerable(self, passage_ids: Collection[int]) -> Mapping[int, Passage]:
+        """The gate: those that may take part, with their articles."""
+        ...
+
+
+@dataclass(frozen=True)
+class Look:
+    """Everything that one retrieval saw, for whoever explains it."""
+
+    retrieval: Retrieval
+    readings: tuple[Reading, ...]  # of the question alone and, after a history, together with it
+    by_meaning: tuple[tuple[int, ...], ...]  # of each reading: passages the vectors proposed, nearest first
+    by_words: tuple[tuple[int, ...], ...]  # the same by BM25
+    kept_out: tuple[int, ...]  # proposed, and dropped by the gate
+    order: Order  # of everything that it let through
+
+
+@dataclass(frozen=True)
+class SearchResults:
+    """What a search box finds."""
+
+    best: tuple[tuple[Article, RetrievedPassage], ...]  # first is best; each article with its best passage
+    further: frozenset[int]  # articles that hold words of the query as well and were not compared; not gated
+
+
 def retrieve(
     question: str,
     *,
@@ -93,35 +148,51 @@ def retrieve(
     alone. Works with what is there: without Chroma by exact search over the stored vectors, without the embedding
     model by BM25 alone.
     """
-    article_language = article_language or language
-    audiences = audiences_for(user)
-    generation = generations.live()
-    recipe, version = (generation.recipe, generation.version) if generation is not None else ("", 0)
-    lexical = word_index.word_index(word_index.Key(audiences, article_language, recipe), version)
-    synonyms = _synonyms()
+    return look(
+        live_shelf(article_language or language, user),
+        question,
+        language=language,
+        limit=limit,
+        history=history,
+        excluded_article_ids=excluded_article_ids,
+        only_article_ids=only_article_ids,
+    ).retrieval
+
+
+def look(
+    shelf: Shelf,
+    question: str,
+    *,
+    language: str,
+    limit: int = PASSAGES,
+    history: Sequence[str] = (),
+    excluded_article_ids: Collection[int] = frozenset(),
+    only_article_ids: Collection[int] | None = None,
+) -> Look:
+    """What `retrieve` does, over the articles of `shelf`."""
+    lexical = shelf.lexical
     readings = [
         Reading(
             wording,
-            lexical.terms(wording, language=language, synonyms=synonyms),
-            _question_vector(generation, wording, language),
+            lexical.terms(wording, language=language, synonyms=shelf.synonyms),
+            shelf.vector(wording, language),
         )
         for wording in (question, together(question, history))
         if wording
     ]
-
-    candidates_stored = Passage.objects.filter(recipe=recipe).exclude(article_id__in=excluded_article_ids)
+    by_meaning: list[tuple[int, ...]] = []
+    by_words: list[tuple[int, ...]] = []
     if only_article_ids is None:
-        room = POOL + _passages_of(excluded_article_ids)
-        keys = [CollectionKey(audience, article_language, recipe) for audience in audiences]
-        proposed: set[int] = set()
+        room = POOL + (len(shelf.passages_of(excluded_article_ids)) if excluded_article_ids else 0)
         for reading in readings:
-            if reading.vector is not None:
-                proposed.update(_nearest(keys, reading.vector, room, version))
-            proposed.update(passage_id for passage_id, _bm25 in lexical.search(reading.terms, room))
+            by_meaning.append(() if reading.vector is None else tuple(shelf.nearest(reading.vector, room)))
+            by_words.append(tuple(passage_id for passage_id, _bm25 in lexical.search(reading.terms, room)))
+        proposed = {passage_id for found in (*by_meaning, *by_words) for passage_id in found}
     else:
-        proposed = set(candidates_stored.filter(article_id__in=only_article_ids).values_list("pk", flat=True))
-
-    rows = candidates_stored.answerable_by_id(proposed, user, language=article_language)
+        proposed = _within(shelf.passages_of(only_article_ids), readings, lexical)
+    answerable = shelf.answerable(proposed)
+    hidden = frozenset(excluded_article_ids)
+    rows = {key: row for key, row in answerable.items() if row.article_id not in hidden}
     found = order(
         readings,
         {
@@ -130,15 +201,15 @@ def retrieve(
         },
         lexical,
         language=language,
-        is_other_language=article_language != language,
+        is_other_language=shelf.language != language,
         last_answer=lexical.terms(last_answer(history), language=language),
     )
     placed = reranked(found, lambda key: _read_text(rows[key]))
-    return Retrieval(
+    retrieval = Retrieval(
         question=found.reading.text,
         question_language=language,
-        article_language=article_language,
-        recipe=recipe,
+        article_language=shelf.language,
+        recipe=shelf.recipe,
         passages=tuple(
             _retrieved(rows[one.candidate.passage_id], rank, one)
             for rank, one in enumerate(placed[:limit], start=1)
@@ -148,6 +219,56 @@ def retrieve(
         terms=found.reading.terms,
         history=found.history,
     )
+    return Look(
+        retrieval=retrieval,
+        readings=tuple(readings),
+        by_meaning=tuple(by_meaning),
+        by_words=tuple(by_words),
+        kept_out=tuple(sorted(proposed - answerable.keys())),
+        order=found,
+    )
+
+
+def live_shelf(language: str, user: Reader) -> Shelf:
+    """The articles in `language` as `user` may have them now, from the index and through the gate."""
+    generation = generations.live()
+    return _LiveShelf(language, user, generation, site_synonyms())
+
+
+@dataclass(frozen=True)
+class _LiveShelf:
+    language: str
+    user: Reader
+    generation: Generation | None
+    synonyms: Synonyms
+
+    @property
+    def recipe(self) -> str:
+        return self.generation.recipe if self.generation is not None else ""
+
+    @property
+    def _version(self) -> int:
+        return self.generation.version if self.generation is not None else 0
+
+    @cached_property
+    def lexical(self) -> LexicalIndex:
+        key = word_index.Key(audiences_for(self.user), self.language, self.recipe)
+        return word_index.word_index(key, self._version)
+
+    def vector(self, wording: str, language: str) -> "NDArray[np.float32] | None":
+        return question_vector(self.generation, wording, language)
+
+    def nearest(self, vector: "NDArray[np.float32]", limit: int) -> list[int]:
+        keys = [CollectionKey(audience, self.language, self.recipe) for audience in audiences_for(self.user)]
+        return _nearest(keys, vector, limit, self._version)
+
+    def passages_of(self, article_ids: Collection[int]) -> list[int]:
+        stored = Passage.objects.filter(recipe=self.recipe, article_id__in=article_ids)
+        return list(stored.order_by().values_list("pk", flat=True))
+
+    def answerable(self, passage_ids: Collection[int]) -> dict[int, Passage]:
+        stored = Passage.objects.filter(recipe=self.recipe)
+        return stored.answerable_by_id(passage_ids, self.user, language=self.language)
 
 
 def search_articles(
@@ -157,27 +278,46 @@ def search_articles(
     user: Reader = None,
     limit: int = 20,
     article_languages: Sequence[str] = (),
-) -> list[tuple[Article, RetrievedPassage]]:
+    only_article_ids: Collection[int] | None = None,
+) -> SearchResults:
     """Articles for a search box, best first, each with its best passage.
 
     In the languages that were asked for, one after the other. Where none was, those in another language than the
     reader's follow only if the reader's own has next to nothing.
     """
     found: dict[int, RetrievedPassage] = {}
+    looked: list[Retrieval] = []
+    is_whole = True
     others = (code for code in Language.values if code != language)
     for article_language in article_languages or (language, *others):
         if len(found) >= ENOUGH_RESULTS and not article_languages:
             break
         retrieval = retrieve(
-            query, language=language, article_language=article_language, user=user, limit=POOL
+            query,
+            language=language,
+            article_language=article_language,
+            user=user,
+            limit=POOL,
+            only_article_ids=only_article_ids,
         )
-        best = retrieval.passages[0].fused if retrieval.passages else 0.0
-        for passage in retrieval.passages:
-            if passage.fused >= SEARCH_TAIL * best:
-                found.setdefault(passage.article_id, passage)
+        looked.append(retrieval)
+        tail = SEARCH_TAIL * retrieval.passages[0].fused if retrieval.passages else 0.0
+        good = [passage for passage in retrieval.passages if passage.fused >= tail]
+        for passage in good:
+            found.setdefault(passage.article_id, passage)
+        is_whole = is_whole and len(good) < POOL
     readable = Article.objects.published().visible_to(user).defer("body")
     articles = readable.select_related("category__parent__parent").in_bulk(list(found))
-    return [(articles[key], passage) for key, passage in found.items() if key in articles][:limit]
+    readable_best = [(articles[key], passage) for key, passage in found.items() if key in articles]
+    best = tuple(readable_best[:limit])
+    if is_whole and len(best) == len(readable_best):
+        return SearchResults(best, frozenset())
+    holding = {
+        article_id
+        for one in looked
+        for article_id, _bm25 in one.lexical.search_articles(one.terms, len(one.lexical))
+    }
+    return SearchResults(best, frozenset(holding - {article.pk for article, _passage in best}))
 
 
 def readable_words(*, language: str, user: Reader = None) -> LexicalIndex | None:
@@ -247,9 +387,10 @@ def _retrieved(row: Passage, rank: int, placed: Placed) -> RetrievedPassage:
     )
 
 
-def _question_vector(
+def question_vector(
     generation: Generation | None, question: str, language: str
 ) -> "NDArray[np.float32] | None":
+    """None where there is no model to make it."""
     if generation is None:
         return None
     try:
@@ -280,12 +421,22 @@ def _nearest(
     return sorted(best, key=lambda passage_id: -best[passage_id])[:limit]
 
 
-def _synonyms() -> Synonyms:
+def _within(stored: Collection[int], readings: Sequence[Reading], lexical: LexicalIndex) -> set[int]:
+    """All of these passages; of very many, those that hold most of the words."""
+    own = set(stored)
+    if len(own) <= WITHIN:
+        return own
+    return {
+        passage_id
+        for reading in readings
+        for passage_id in [key for key, _bm25 in lexical.search(reading.terms, len(lexical)) if key in own][
+            :POOL
+        ]
+    }
+
+
+def site_synonyms() -> Synonyms:
     return read_synonyms(tuple(SynonymGroup.objects.order_by("pk").values_list("language", "words")))
-
-
-def _passages_of(article_ids: Collection[int]) -> int:
-    return Passage.objects.current().filter(article_id__in=article_ids).count() if article_ids else 0
 
 
 def begin_word_indexes() -> None:

@@ -2,7 +2,8 @@
 
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -16,13 +17,13 @@ from django.views.decorators.http import require_safe
 from knowledge import catalogue, suggesting
 from knowledge.language import reading_language
 from knowledge.markdown import plain_text
-from knowledge.models import Article, Category, Language
-from knowledge.retrieval import search_articles
+from knowledge.models import Article, Category, Language, Reader
+from knowledge.retrieval import SearchResults, search_articles
 from knowledge.snippets import Segment, highlighted, snippet
 from knowledge.structured import absolute
 
 MAX_QUERY_LENGTH = 500  # characters
-RESULTS = 60  # at most; who reads that far asks a person
+RESULTS = 60  # at most, of a topic or of all; who reads that far asks a person
 PER_PAGE = 10
 GUESSES = 5
 BOTH = "all"
@@ -98,11 +99,24 @@ def suggest(request: HttpRequest) -> HttpResponse:
 def _found(request: HttpRequest, query: str, language: str) -> dict[str, object]:
     wanted = request.GET.get("language", "")
     languages = {BOTH: tuple(Language.values)}.get(wanted, (wanted,) if wanted in Language.values else ())
-    found = search_articles(
-        query, language=language, user=request.user, limit=RESULTS, article_languages=languages
+    look = partial(
+        search_articles,
+        query,
+        language=language,
+        user=request.user,
+        limit=RESULTS,
+        article_languages=languages,
     )
+    everywhere = found = look()
+    topics = _topics_of(everywhere, request.user)
+    chosen = next((topic for topic in topics if topic.slug == request.GET.get("category")), None)
+    if chosen is not None and everywhere.further:
+        # What fits best in the topic need not be among the best of all: looked for again, inside it.
+        found = look(only_article_ids=catalogue.article_ids_below(chosen, user=request.user))
+    elif chosen is not None:
+        found = replace(found, best=tuple(pair for pair in found.best if _topic_of(pair[0]) == chosen))
     # Meaning alone always finds something. Without a word in common that is a guess, and said to be one.
-    is_guess = not any(passage.bm25 for _article, passage in found)
+    is_guess = not any(passage.bm25 for _article, passage in found.best)
     results = [
         SearchResult(
             article=article,
@@ -112,20 +126,17 @@ def _found(request: HttpRequest, query: str, language: str) -> dict[str, object]
             trail=catalogue.ancestors(article.category),
             is_other_language=article.language != language,
         )
-        for article, passage in (found[:GUESSES] if is_guess else found)
+        for article, passage in (found.best[:GUESSES] if is_guess else found.best)
     ]
-    category = request.GET.get("category", "")
-    topics = Counter(one.trail[0] for one in results if one.trail)
-    chosen = next((topic for topic in topics if topic.slug == category), None)
-    shown = [one for one in results if chosen is None or one.trail[:1] == [chosen]]
     kept = {"q": query, "language": wanted if languages else ""}
-    page = Paginator(shown, PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(results, PER_PAGE).get_page(request.GET.get("page"))
     narrowed = kept | {"category": chosen.slug if chosen else ""}
     return {
         "page": page,
-        "total": len(shown),
+        "total": len(results),
+        "has_more": bool(found.further),
         "is_guess": is_guess,
-        "topics": _topics(topics, chosen, kept, len(results)) if len(topics) > 1 and not is_guess else [],
+        "topics": _choices(topics, everywhere, chosen, kept) if len(topics) > 1 and not is_guess else [],
         "languages": _languages(query, wanted if languages else language),
         "better": suggesting.spelled_right(query, language=language, user=request.user),
         "near": [] if results else suggesting.suggest(query, language=language, user=request.user),
@@ -134,15 +145,32 @@ def _found(request: HttpRequest, query: str, language: str) -> dict[str, object]
     }
 
 
-def _topics(
-    topics: Counter[Category], chosen: Category | None, kept: dict[str, str], total: int
+def _topic_of(article: Article) -> Category | None:
+    return next(iter(catalogue.ancestors(article.category)), None)
+
+
+def _topics_of(results: SearchResults, user: Reader) -> dict[Category, int]:
+    """The outermost categories with something of it, and how many of the best each holds; the fullest first."""
+    counted = Counter(topic for article, _passage in results.best if (topic := _topic_of(article)))
+    further = catalogue.topics_of(results.further, user=user) if results.further else []
+    return dict(counted.most_common()) | {topic: 0 for topic in further if topic not in counted}
+
+
+def _choices(
+    topics: dict[Category, int], everywhere: SearchResults, chosen: Category | None, kept: dict[str, str]
 ) -> list[Choice]:
-    everything = Choice(_("All topics"), _address(kept), total, chosen is None)
+    """With counts where everything was compared; else nobody knows them."""
+    is_known = not everywhere.further
     return [
-        everything,
+        Choice(_("All topics"), _address(kept), len(everywhere.best) if is_known else None, chosen is None),
         *(
-            Choice(topic.name, _address(kept | {"category": topic.slug}), count, topic == chosen)
-            for topic, count in topics.most_common()
+            Choice(
+                topic.name,
+                _address(kept | {"category": topic.slug}),
+                count if is_known else None,
+                topic == chosen,
+            )
+            for topic, count in topics.items()
         ),
     ]
 

@@ -8,9 +8,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from knowledge import bell, outbox
-from knowledge.models import Article
+from knowledge.models import Article, Audience, Category, Deed, PendingChange, Status, WorkflowEntry
 from knowledge.workflow import Step, StepRefused, next_review, take_step
 
 
@@ -29,11 +30,70 @@ def make_draft(*, article: Article) -> bool:
     return _taken(Step.REOPEN, article) or _taken(Step.TAKE_BACK, article)
 
 
+def merge_articles(*, kept: Article, other: Article, title: str, body: str, by: User | None = None) -> None:
+    """`kept` gets the text of both as an editor has put it together, and `other` is archived, at once.
+
+    Where either was published, `kept` is from now on. Raises StepRefused where a change of either is in preparation.
+    """
+    with transaction.atomic():
+        rows = {
+            article.pk: article
+            for article in Article.objects.select_for_update()
+            .filter(pk__in=[kept.pk, other.pk])
+            .order_by("pk")
+        }
+        stays, goes = rows[kept.pk], rows[other.pk]
+        if (
+            waiting := PendingChange.objects.filter(article__in=rows).select_related("article").first()
+        ) is not None:
+            raise StepRefused(
+                _("A change of “%(title)s” is in preparation. Publish or discard it first.")
+                % {"title": waiting.article.title}
+            )
+        was_online = stays.is_online()
+        stays.title, stays.body = title, body
+        if by is not None:
+            stays._history_user = by  # type: ignore[attr-defined]
+        if Status.PUBLISHED in (stays.status, goes.status):
+            stays.status = Status.PUBLISHED
+            deed = Deed.CHANGED if was_online else Deed.PUBLISHED
+            WorkflowEntry.objects.create(article=stays, deed=deed, by=by)
+        stays.save()
+        if goes.status != Status.ARCHIVED:
+            take_step(Step.ARCHIVE, article=goes, by=by)
+    kept.refresh_from_db()
+    other.refresh_from_db()
+
+
 def mark_reviewed(*, article: Article, by: User) -> bool:
     """Somebody has read it today and found it right. No edit: neither its date nor its index changes."""
     today = timezone.localdate()
     marked = Article.objects.filter(pk=article.pk).exclude(reviewed_at=today, reviewed_by=by)
     return marked.update(reviewed_at=today, reviewed_by=by, review_by=next_review(today)) == 1
+
+
+def confirm_gone_over(*, article: Article) -> bool:
+    """Somebody vouches for a draft that was put together from replies. False where nobody had to."""
+    with transaction.atomic():
+        stored = Article.objects.select_for_update().get(pk=article.pk)
+        if not stored.to_go_over:
+            return False
+        stored.to_go_over = False
+        stored.save()
+    return True
+
+
+def set_category(*, article: Article, category: Category | None) -> bool:
+    """False where it is there already, or where the category speaks another language."""
+    own = Article.objects.values_list("language", flat=True).get(pk=article.pk)
+    if category is not None and category.language != own:
+        return False
+    return _change(article, category_id=category.pk if category is not None else None)
+
+
+def set_audience(*, article: Article, audience: Audience) -> bool:
+    """In force at commit, as everything that the gate asks for. False where it was so already."""
+    return _change(article, audience=audience)
 
 
 def index_again(*, articles: QuerySet[Article]) -> int:
@@ -44,6 +104,18 @@ def index_again(*, articles: QuerySet[Article]) -> int:
         for article_id in failed:
             bell.ring(article_id)
     return tried
+
+
+def _change(article: Article, **values: object) -> bool:
+    with transaction.atomic():
+        stored = Article.objects.select_for_update().get(pk=article.pk)
+        if all(getattr(stored, name) == value for name, value in values.items()):
+            return False
+        for name, value in values.items():
+            setattr(stored, name, value)
+        stored.save()
+    article.refresh_from_db()
+    return True
 
 
 def _taken(step: Step, article: Article) -> bool:

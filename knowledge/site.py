@@ -24,6 +24,7 @@ from django.db import connection, models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import dates, timezone
+from django.utils.formats import date_format
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -33,6 +34,7 @@ from knowledge.colours import MINIMUM_CONTRAST, Scheme, is_colour, problem_with,
 LOGO_BOX: Final = (160, 40)  # CSS pixels at most, beside the name
 _ONLY_ROW: Final = 1
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_TRUNK_ZERO: Final = re.compile(r"\(\s*0\s*\)")
 _ORIGIN: Final = re.compile(
     r"https?://(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?::\d{1,5})?",
     re.IGNORECASE,
@@ -140,6 +142,17 @@ class SiteSettings(models.Model):
     def hours_note(self) -> str:
         return str(getattr(self, f"hours_note_{get_language()}", ""))
 
+    @property
+    def telephone(self) -> str:
+        """The number that is shown: this row's, else the installation's; empty where neither has one."""
+        return self.phone or str(settings.CONTACT_PHONE)
+
+    @property
+    def dialled(self) -> str:
+        """The same for `tel:` links (RFC 3966): digits and a leading +, without the “(0)” of written numbers."""
+        number = _TRUNK_ZERO.sub("", self.telephone) if self.telephone.startswith("+") else self.telephone
+        return ("+" if number.startswith("+") else "") + re.sub(r"\D", "", number)
+
     @cached_property
     def week(self) -> opening.Week:
         return [opening.read_day(getattr(self, day)) for day in _DAYS]
@@ -158,6 +171,26 @@ class SiteSettings(models.Model):
         if not any(self.week):
             return None
         return opening.standing(self.week, timezone.localtime())
+
+    @property
+    def standing_in_words(self) -> str:
+        """“Open now, until 17:30”, or when somebody is there again; empty where no hours were set."""
+        standing = self.standing
+        if standing is None or (standing.until is None and standing.next_from is None):
+            return ""
+        if standing.until is not None:
+            return gettext("Open now, until %(time)s") % {"time": date_format(standing.until, "TIME_FORMAT")}
+        assert standing.next_from is not None
+        ahead = (standing.next_from.date() - timezone.localdate()).days
+        values = {
+            "time": date_format(standing.next_from, "TIME_FORMAT"),
+            "day": date_format(standing.next_from, "l"),
+        }
+        if ahead == 0:
+            return gettext("Closed now, back today at %(time)s") % values
+        if ahead == 1:
+            return gettext("Closed now, back tomorrow at %(time)s") % values
+        return gettext("Closed now, back on %(day)s at %(time)s") % values
 
     @property
     def logo_url(self) -> str:
@@ -182,7 +215,7 @@ class SiteSettings(models.Model):
             parts.append(f":root{{{_declarations(self.accent_light, Scheme.LIGHT)}}}")
         if self.accent_dark:
             dark = f":root{{{_declarations(self.accent_dark, Scheme.DARK)}}}"
-            parts.append(f"@media (prefers-color-scheme: dark){{{dark}}}")
+            parts.append(f"@media screen and (prefers-color-scheme: dark){{{dark}}}")
         return "\n".join(parts)
 
     @property

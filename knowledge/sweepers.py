@@ -30,6 +30,14 @@ def is_bell_held() -> bool:
     return _held.get()
 
 
+@contextlib.contextmanager
+def bell_held_for(is_long: bool) -> Iterator[None]:
+    """While an editor changes many at once, where a sweep will find them: nobody waits for them to be embedded."""
+    is_swept = not settings.CELERY_TASK_ALWAYS_EAGER or _sweeps_here or sweeper_elsewhere() is not None
+    with bell_held() if is_long and is_swept else contextlib.nullcontext():
+        yield
+
+
 def declare_sweeper() -> None:
     """This process looks for stale articles itself, so it never leaves them to another one."""
     global _sweeps_here

@@ -26,6 +26,7 @@ class Turn(StrEnum):
     SWEEP = "sweep"  # embedding what nobody was told about
     REPAIR = "repair"  # collections of the index
     SETTLE = "settle"  # questions that were cut off
+    MAILBOX = "mailbox"  # fetching mails
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Pages to read: category and article.
 
 Views parse, ask `knowledge.catalogue`, and render. Whatever is not published, or not meant for this reader, is a 404
-from the moment the change is committed.
+from the moment the change is committed. What exists in the other language only is a 404 that says so and leads there.
 """
 
 import uuid
@@ -20,6 +20,7 @@ from knowledge.links import LinkSource, link_resolver
 from knowledge.markdown import heading_anchors, plain_text, render_markdown
 from knowledge.models import Article, Audience, Category, Language, Reader
 from knowledge.quoting import PARAMETER, QuoteLink, find_quote
+from knowledge.viewing import is_reader, note_view
 from knowledge.votes import vote, vote_of
 
 DESCRIPTION_LENGTH = 155  # characters, what result pages of search engines show
@@ -34,7 +35,7 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
     language = reading_language()
     found = Category.objects.filter(language=language, slug=slug).select_related("parent__parent").first()
     if found is None:
-        return _category_in_another_language(request.user, slug)
+        return _category_in_another_language(request, slug)
     articles = (
         Article.objects.published()
         .visible_to(request.user)
@@ -77,7 +78,7 @@ def article(request: HttpRequest, slug: str) -> HttpResponse:
     language = reading_language()
     found = _readable(request.user, slug, language)
     if found is None:
-        return _article_in_another_language(request.user, slug)
+        return _article_in_another_language(request, slug)
     all_headings = heading_anchors(found.body)
     headings = [heading for heading in all_headings if heading.level in TOC_LEVELS]
     resolve = link_resolver(found.body, language=language, user=request.user, stands_in=LinkSource.of(found))
@@ -113,6 +114,8 @@ def article(request: HttpRequest, slug: str) -> HttpResponse:
                 (_("Help center"), reverse("home")), trail, (found.title, found.get_absolute_url())
             ),
         ]
+    if is_reader(request):
+        note_view(found)
     return render(request, "knowledge/article.html", context)
 
 
@@ -139,21 +142,38 @@ def _last_looked_at(found: Article) -> date:
     return max(changed, found.reviewed_at) if found.reviewed_at else changed
 
 
-def _article_in_another_language(user: Reader, slug: str) -> HttpResponse:
-    """A slug of the other language under this prefix: its translation where there is one, else itself."""
-    found = Article.objects.published().visible_to(user).filter(slug=slug).first()
+def _article_in_another_language(request: HttpRequest, slug: str) -> HttpResponse:
+    """A slug of the other language: to its translation, or to the word that there is none."""
+    found = Article.objects.published().visible_to(request.user).filter(slug=slug).first()
     if found is None:
         raise Http404
-    translation = catalogue.translations_of(found, user=user).get(reading_language())
-    return redirect(translation or found)
+    translation = catalogue.translations_of(found, user=request.user).get(reading_language())
+    return redirect(translation) if translation is not None else _only_elsewhere(request, found, found.title)
 
 
-def _category_in_another_language(user: Reader, slug: str) -> HttpResponse:
+def _category_in_another_language(request: HttpRequest, slug: str) -> HttpResponse:
     found = Category.objects.filter(slug=slug).first()
-    counterpart = found and catalogue.counterpart_of(found, language=reading_language(), user=user)
-    if not counterpart:
+    if found is None:
         raise Http404
-    return redirect(counterpart)
+    counterpart = catalogue.counterpart_of(found, language=reading_language(), user=request.user)
+    if counterpart is not None:
+        return redirect(counterpart)
+    if not catalogue.is_readable(found, user=request.user):
+        raise Http404
+    return _only_elsewhere(request, found, found.name)
+
+
+def _only_elsewhere(request: HttpRequest, found: Article | Category, name: str) -> HttpResponse:
+    """Nobody is sent to another language unasked: that would look as if the switch did not work."""
+    address = found.get_absolute_url()
+    context = {
+        "is_article": isinstance(found, Article),
+        "name": name,
+        "other": found.language,
+        "address": address,
+        "alternates": {found.language: address},
+    }
+    return render(request, "knowledge/only_elsewhere.html", context, status=404)
 
 
 def _shortened(text: str, length: int) -> str:

@@ -10,6 +10,7 @@ Refuses to decide: how words are matched (`knowledge.lexical`), and who may read
 
 import logging
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +18,7 @@ from django.db import connection
 
 from knowledge.background import Background
 from knowledge.lexical import LexicalIndex, LexicalRow
-from knowledge.models import Passage
+from knowledge.models import Passage, PassageQuerySet
 from knowledge.plaintext import join_preface
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,27 @@ def begin(key: Key, version: int) -> None:
     _look(key, version)
 
 
+def lexical_rows(passages: PassageQuerySet) -> Iterator[tuple[str, LexicalRow]]:
+    """Each passage as a word index takes it in, in the order of their ids, with the audience of its article."""
+    found = passages.order_by("pk").values_list(
+        "pk", "article_id", "article__title", "heading_path", "preface", "text", "article__audience"
+    )
+    for pk, article_id, title, headings, preface, text, audience in found.iterator(chunk_size=2000):
+        yield audience, lexical_row(pk, article_id, title, headings, preface, text)
+
+
+def lexical_row(
+    passage_id: int, article_id: int, title: str, headings: Sequence[str], preface: str, text: str
+) -> LexicalRow:
+    return LexicalRow(passage_id, article_id, title, " ".join(headings), join_preface(preface, text))
+
+
+def held(key: Key) -> LexicalIndex | None:
+    """Whatever state this process holds: an index made with it as `previous` reads only what is new."""
+    known = _held.get(key)
+    return known.index if known is not None else None
+
+
 def forget() -> None:
     """For tests, whose databases come and go under the same version numbers."""
     with _guard:
@@ -102,17 +124,11 @@ def _made_apart(key: Key, version: int, known: _Held | None) -> _Held:
 
 
 def _made_here(key: Key, version: int, known: _Held | None) -> _Held:
-    rows = (
-        Passage.objects.current()
-        .filter(recipe=key.recipe, article__language=key.language, article__audience__in=key.audiences)
-        .order_by("pk")
-        .values_list("pk", "article_id", "article__title", "heading_path", "preface", "text")
+    current = Passage.objects.current().filter(
+        recipe=key.recipe, article__language=key.language, article__audience__in=key.audiences
     )
     index = LexicalIndex.build(
-        (
-            LexicalRow(pk, article_id, title, " ".join(headings), join_preface(preface, text))
-            for pk, article_id, title, headings, preface, text in rows.iterator(chunk_size=2000)
-        ),
+        (row for _audience, row in lexical_rows(current)),
         language=key.language,
         previous=known.index if known is not None else None,
     )

@@ -226,6 +226,10 @@ def _set_state(article: Article, change: PendingChange | None, state: ChangeStat
 
 
 def _publish(article: Article, change: PendingChange | None, by: User | None, comment: str) -> Deed:
+    if article.to_go_over:
+        raise StepRefused(
+            _("Put together from replies to customers. Say first that you have gone over it, above the form.")
+        )
     now = timezone.now()
     was_online = article.is_online()
     at = change.publish_at if change is not None else article.publish_at

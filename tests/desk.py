@@ -1,5 +1,7 @@
 """What the tests of the editors' desk share: people with roles, and the form of an article."""
 
+from typing import Any
+
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
@@ -42,7 +44,7 @@ def form(article: Article | None = None, **changes: object) -> dict[str, object]
     return values | changes
 
 
-def change(client: Client, article: Article, button: str = "_save", **changes: object) -> str:
+def change(client: Client, article: Article, button: str = "_save", **changes: Any) -> str:
     """Saves its form with that button; returns the page that follows."""
     response = client.post(
         f"{LIST}{article.pk}/change/", form(article, **changes) | {button: "yes"}, follow=True

@@ -1,23 +1,30 @@
-"""axe-core on every public page: both languages, light and dark, phone and desktop, no violation.
+"""axe-core on every public page: both languages, light and dark, phone and desktop, no violation, nothing sideways.
 
 The pages come from the site's own addresses: one that is added is looked at without anybody thinking of it, or the
-test says that it has no example of it.
+test says that it has no example of it. What only an error shows is made as the site makes it.
 """
 
 import json
 import re
 from collections.abc import Iterator
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.test import Client, RequestFactory
 from django.urls import LocalePrefixPattern, URLResolver, get_resolver, reverse
 from django.utils import translation
 from playwright.sync_api import Page, ViewportSize
 
-from assistant.models import FeedbackReason, Question, TicketStatus
+from assistant.abuse.refusals import short_refusal
+from assistant.models import FeedbackReason, Question, Ticket, TicketStatus
 from assistant.services import add_staff_message, leave_feedback, open_ticket
 from assistant.widget.passes import Pass
+from helpcenter.outage import outage_response
+from helpcenter.views import permission_denied, server_error
 from knowledge.site import SiteSettings
 from tests.browsing import DESKTOP, PHONE, open_page
 from tests.pages import answered, escalated, question
@@ -27,6 +34,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 # WCAG 2.2 at levels A and AA, and what axe counts as good practice.
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SHOP = "http://shop.example"
+NARROW: ViewportSize = {"width": 320, "height": 640}  # WCAG 1.4.10: 1280 at 400 %
 
 _LOOKS: list[tuple[ViewportSize, Literal["light", "dark"]]] = [
     (DESKTOP, "light"),
@@ -44,6 +52,7 @@ NO_PAGE = {
     "finish": "takes a form, shows the conversation",
     "logout": "takes a form",
     "ticket_close": "takes a form",
+    "ticket_rate": "takes a form, shows the ticket",
     "ticket_reopen": "takes a form",
     "ticket_reply": "takes a form, shows the ticket",
     "article_vote": "takes a form, shows the article",
@@ -60,6 +69,10 @@ def examples(make_article, make_category, staff) -> dict[str, dict[str, list[str
     """For each language and each named address with parts, the examples to look at."""
     SiteSettings.objects.create(pk=1, widget_hosts=SHOP, phone="030 1234567", monday="9–17")
     found: dict[str, dict[str, list[str]]] = {}
+    only = {
+        "de": make_article("Only English", language="en", synced=False),
+        "en": make_article("Nur Deutsch", language="de", synced=False),
+    }
     for language in ("de", "en"):
         category = make_category("Abo" if language == "de" else "Plans", language=language)
         article = make_article("Pause", _BODY, language=language, category=category, synced=False)
@@ -69,15 +82,20 @@ def examples(make_article, make_category, staff) -> dict[str, dict[str, list[str
         leave_feedback(question=judged, helpful=False, reason=FeedbackReason.WRONG, comment="Nein.")
         lost = escalated(article, text="Welcher Wein?", language=language)
         waiting = question("Warum?", language=language, status="received")
-        tickets = [
-            _ticket(language, status, staff) for status in TicketStatus.values if status != "awaiting_contact"
-        ]
-        questions: list[Question] = [shown, judged, lost, waiting]
+        grave = [_grave(matter, language) for matter in ("self_harm", "danger", "complaint")]
+        tickets = [_ticket(language, status, staff) for status in TicketStatus.values]
+        questions: list[Question] = [shown, judged, lost, waiting, *grave]
         found[language] = {
-            "article": [article.slug, f"{article.slug}?cite=1"],
+            # The quote marked, and one that is lost; and what the other language alone has.
+            "article": [
+                article.slug,
+                f"{article.slug}?quote=0-5.1",
+                f"{article.slug}?quote=0-5.7",
+                only[language].slug,
+            ],
             "category": [category.slug],
             "answer": [str(one.public_id) for one in questions],
-            "conversation": [str(one.conversation.public_id) for one in questions[1:]],
+            "conversation": [str(one.conversation.public_id) for one in questions[1:4]],
             "ticket": tickets,
         }
     return found
@@ -109,7 +127,15 @@ The end.
 """
 
 
+def _grave(matter: str, language: str) -> Question:
+    asked = escalated(text="Hilfe!", language=language)
+    Ticket.objects.filter(question=asked).update(matter=matter, reason="sensitive")
+    return asked
+
+
 def _ticket(language: str, status: str, staff: Any) -> str:
+    if status == TicketStatus.AWAITING_CONTACT:
+        return Ticket.objects.get(question=escalated(text="Wann?", language=language)).token
     opened = open_ticket(
         subject="Brakes", detail="They squeal.", contact_email="a@example.org", language=language
     )
@@ -155,6 +181,41 @@ def _pages(language: str, examples: dict[str, list[str]]) -> list[str]:
     return [*found, *searches, *in_widget, f"/{language}/nothing-here/", f"/widget/demo/?language={language}"]
 
 
+def _errors(language: str, settings: Any) -> dict[str, Any]:
+    """Pages that no address shows when asked: made as the site makes them, and put under one."""
+    site, factory = f"/{language}", RequestFactory()
+    sent = factory.post(
+        f"{site}/contact/", {"subject": "Rad", "detail": "Es quietscht.", "contact_email": "a@b.de"}
+    )
+    client, strict = Client(), Client(enforce_csrf_checks=True)
+    long = b"text=" + b"x" * 2_000_000
+    found: dict[str, Any] = {
+        "400": client.get(f"{site}/", headers={"host": "..."}),
+        "403-form": strict.post(f"{site}/contact/", sent.POST.dict()),
+        "413": client.post(f"{site}/ask/", long, content_type="application/x-www-form-urlencoded"),
+        "422-ask": client.post(f"{site}/ask/", {"text": ""}),
+        "422-contact": client.post(f"{site}/contact/", {"subject": "Rad"}),
+        "500": server_error(factory.get(f"{site}/")),
+        "503": outage_response(factory.get(f"{site}/")),
+        "503-typed": outage_response(sent),
+    }
+    settings.ABUSE_PROTECTION = True
+    settings.FORM_SECONDS = 2.0
+    settings.BUDGETS = dict.fromkeys(settings.BUDGETS, ("off", "off")) | {"questions": ("1/hour", "off")}
+    found["422-program"] = client.post(f"{site}/contact/", sent.POST.dict())
+    for _question in range(2):
+        found["429"] = client.post(f"{site}/ask/", {"text": "Warum?"})
+    forbidden = factory.get(f"{site}/")
+    forbidden.user = AnonymousUser()
+    with translation.override(language):
+        found["429-short"] = short_refusal(forbidden, 3.0)
+        found["403"] = permission_denied(forbidden, PermissionDenied())
+    settings.ABUSE_PROTECTION = False
+    for name, response in found.items():
+        assert str(response.status_code) == name[:3]
+    return found
+
+
 def _violations(page: Page, rules: list[str] | None = None) -> list[str]:
     run_only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": TAGS}
     found = page.evaluate(
@@ -166,14 +227,25 @@ def _violations(page: Page, rules: list[str] | None = None) -> list[str]:
     ]
 
 
+def _short(address: str) -> str:
+    return re.sub("/w/[^/]+", "/w/…", address)
+
+
 @pytest.mark.parametrize("language", ["de", "en"])
 def test_no_page_has_a_violation(browser, live_server, examples, settings, language):
     settings.WIDGET_DEMO = True
     with translation.override(language):
         addresses = _pages(language, examples[language])
     page, watch = open_page(browser, live_server.url, language=language, bypass_csp=True)
+    made = {f"/made/{name}/": one for name, one in _errors(language, settings).items()}
+    page.route(
+        "**/made/*/",
+        lambda route: route.fulfill(
+            body=made[urlsplit(route.request.url).path].content, content_type="text/html; charset=utf-8"
+        ),
+    )
     found: dict[str, list[str]] = {}
-    for address in addresses:
+    for address in [*addresses, *made]:
         page.set_viewport_size(DESKTOP)
         page.emulate_media(color_scheme="light")
         page.goto(address, wait_until="load")
@@ -183,9 +255,10 @@ def test_no_page_has_a_violation(browser, live_server, examples, settings, langu
             page.emulate_media(color_scheme=scheme)
             # What does not depend on colours was looked at in light already.
             wrong = _violations(page, ["color-contrast"] if scheme == "dark" else None)
-            if size is PHONE and page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
-                wrong.append("scrolls sideways")
             if wrong:
-                found[f"{re.sub('/w/[^/]+', '/w/…', address)} {size['width']} {scheme}"] = wrong
+                found[f"{_short(address)} {size['width']} {scheme}"] = wrong
+        page.set_viewport_size(NARROW)
+        if page.evaluate("document.documentElement.scrollWidth") > NARROW["width"]:
+            found[f"{_short(address)} {NARROW['width']}"] = ["scrolls sideways"]
     assert found == {}, json.dumps(found, indent=1, ensure_ascii=False)
     assert watch.problems == []

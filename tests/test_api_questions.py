@@ -160,6 +160,13 @@ def test_the_payload_has_nothing_that_the_schema_does_not_name(client, answered)
     assert shown.json()["citations"][0]["quote"] == PAUSE
 
 
+def test_a_citation_leads_to_its_quote_marked_in_the_article(client, answered):
+    (citation,) = client.get(f"{QUESTIONS}{answered.public_id}/").json()["citations"]
+    assert citation["url"].endswith("#quote")
+    html = client.get(citation["url"]).content.decode()
+    assert f'<mark id="quote">{PAUSE}</mark>' in html
+
+
 @pytest.mark.parametrize("body", [{"helpful": True}, {"helpful": False, "reason": "wrong", "comment": "No."}])
 def test_feedback_is_kept_and_the_last_word_counts(client, answered, body):
     address = f"{QUESTIONS}{answered.public_id}/feedback/"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistant.asking import Inquiry, decide
+from assistant.asking import Desk, Inquiry, decide
 from assistant.confidence import assess
 from knowledge.followups import Signs, last_answer, together
 from knowledge.fusion import default_weights
@@ -58,7 +58,7 @@ def test_a_message_of_many_questions_is_looked_for_once(articles):
         return retrieve(question, **options)
 
     many = "Where is my invoice now? " * 60
-    decide(Inquiry(text=many, language="en", article_languages=("en",)), counted)
+    decide(Inquiry(text=many, language="en", article_languages=("en",)), Desk(counted))
     assert looks == [many]
 
 

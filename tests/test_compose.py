@@ -84,6 +84,18 @@ def test_volumes_are_declared_and_used(compose, services):
     assert used == set(compose["volumes"])
 
 
+def test_files_that_one_process_stores_are_there_for_all(services):
+    """Pictures of articles lie in DATA_DIR: the worker imports them, the web serves them."""
+    image = " ".join(rest for word, rest in instructions() if word == "ENV")
+    folder = re.search(r"\bDATA_DIR=(\S+)", image)
+    assert folder is not None
+    for name in ("web", "worker", "beat", "migrate"):
+        assert f"data:{folder[1]}" in services[name]["volumes"], name
+        assert "DATA_DIR" not in services[name]["environment"]
+    source = (ROOT / "helpcenter" / "settings.py").read_text()
+    assert re.search(r"^MEDIA_ROOT = DATA_DIR / ", source, re.MULTILINE)
+
+
 def test_dependencies_exist_and_wait_for_something_that_happens(services):
     for service in services.values():
         for name, wanted in service.get("depends_on", {}).items():

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
 
 
-def _at(moment: datetime, name: str) -> dict[str, object]:
+def _at(moment: datetime, name: str) -> dict[str, str]:
     local = timezone.localtime(moment)
     return {f"{name}_0": local.strftime("%Y-%m-%d"), f"{name}_1": local.strftime("%H:%M:%S")}
 

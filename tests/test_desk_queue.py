@@ -124,13 +124,17 @@ def test_bulk_priority_assignment_and_spam_are_in_each_history(agent, staff):
     act(agent, "assign_to_me", one, two)
     act(agent, "give_back", two)
     assert (again(one).assignee, again(two).assignee) == (staff, None)
+    Mail.objects.create(ticket=two)
     act(agent, "spam", two)
+    assert not two.mails.exists(), "nobody writes to it"
     assert again(two).is_spam and again(two).status == "closed"
     assert shown(agent) == [one]
     add_customer_message(ticket=two, body="Buy!")
     assert again(two).status == "closed", "it comes back to no queue"
     act(agent, "no_spam", two)
     assert again(two).status == "open" and again(two).due_at
+    assert two.mails.get().kind == "confirmation"
+    assert "Duplicates" not in agent.get(f"{LIST}{two.pk}/history/").content.decode()
     assert [record.history_user for record in two.history.all()[:3]] == [staff, None, staff]
 
 
@@ -171,6 +175,7 @@ def test_duplicates_become_one_thread_and_their_links_lead_on(agent, staff, clie
     assert TicketMessage.objects.get(pk=note.pk).came_from == duplicate
     assert duplicate.history.latest().history_change_reason == f"Merged into {kept.reference}"
     assert kept.history.latest().history_change_reason == "Duplicates merged into it"
+    assert "Duplicates merged into it" in agent.get(f"{LIST}{kept.pk}/history/").content.decode()
     assert f"{duplicate.reference} was merged" in agent.get(address(kept)).content.decode()
     assert kept.reference in agent.get(address(duplicate)).content.decode()
 
@@ -349,6 +354,15 @@ def test_a_reply_can_be_taken_back_for_ten_seconds(agent, bob, client, mailoutbo
     assert again(ticket).status == "open" and again(ticket).first_replied_at is None and again(ticket).due_at
     assert "taken back" in page.content.decode()
     assert agent.get(back).status_code == 405
+
+
+def test_what_was_sent_with_a_status_goes_back_to_the_one_before(agent):
+    ticket = arrived()
+    typed = form(ticket, seen=opened(agent, ticket), **{"messages-0-body": "Done."}) | {"_solve": "1"}
+    agent.post(address(ticket), typed)
+    assert again(ticket).status == "solved"
+    agent.post(f"{LIST}{ticket.pk}/take-back/{TicketMessage.objects.get().pk}/")
+    assert again(ticket).status == "open" and again(ticket).solved_at is None
 
 
 def test_what_is_on_its_way_cannot_be_taken_back(agent, mailoutbox):

@@ -8,6 +8,7 @@ from django.test import Client
 
 from assistant.abuse import middleware
 from assistant.models import Feedback, Ticket
+from knowledge.votes import ArticleVote
 from tests.pages import answered
 
 WRITTEN = {
@@ -101,6 +102,25 @@ def test_feedback_has_the_guard_too(clock, client, make_article):
     clock(3.1)
     assert client.post(address, form).status_code == 302
     assert Feedback.objects.get().helpful
+
+
+@pytest.mark.django_db
+def test_votes_on_articles_have_it_too(clock, client, make_article):
+    make_article("Pausing", "A pause costs 9 euros.", slug="pausing", synced=False)
+    address = "/en/articles/pausing/vote/"
+    form = {"form_opened": hidden_fields(client.get("/en/articles/pausing/").content)["form_opened"]}
+    clock(3.1)
+    page = client.post(address, form | {"helpful": "no", "homepage": "x"})
+    assert page.status_code == 422 and not ArticleVote.objects.exists()
+    clock(2.5)
+    again = hidden_fields(page.content)
+    assert again["helpful"] == "no"
+    assert client.post(address, again).status_code == 302
+    # Whoever has voted may change it, from a page with marks of its own.
+    form = {"form_opened": hidden_fields(client.get("/en/articles/pausing/").content)["form_opened"]}
+    clock(3.1)
+    client.post(address, form | {"helpful": "yes"})
+    assert ArticleVote.objects.get().is_helpful
 
 
 @pytest.mark.django_db

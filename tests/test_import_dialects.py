@@ -184,6 +184,56 @@ def test_components_of_mdx_become_what_they_show():
     )
 
 
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        (
+            "See [the courses](https://a.example/){.link-chevron-right}.",
+            "See [the courses](https://a.example/).",
+        ),
+        ('**Bold** {: .lead #top title="A b"} text', "**Bold** text"),
+        ("- one\n- two\n{.multi-col-list}\n\nNext.", "- one\n- two\n\nNext."),
+        (
+            "## Head {#head}\n\nUse `{.code}` and {braces} here.",
+            "## Head {#head}\n\nUse `{.code}` and {braces} here.",
+        ),
+        ('Text.\n\n<p style="display:none;">\n  Tags: sprache\n</p>\n\nMore.', "Text.\n\nMore."),
+        ("One.\n\n<br>\n**File:**\n\n- two", "One.\n\n**File:**\n\n- two"),
+    ],
+)
+def test_what_only_an_editor_saw_goes(source, shown):
+    assert _plain(source) == shown
+
+
+def test_deep_indents_of_mdx_are_no_code_and_code_moves_as_a_whole():
+    source = """3.  **Other:** values.
+
+            * **Rest:** the time.
+            Told in hours.
+
+            ```yaml
+            site:
+                title: Home
+            ```
+
+After it."""
+    assert (
+        _plain(source, is_mdx=True)
+        == """3.  **Other:** values.
+
+    * **Rest:** the time.
+    Told in hours.
+
+    ```yaml
+    site:
+        title: Home
+    ```
+
+After it."""
+    )
+    assert _plain(source) == source
+
+
 def test_footnotes_become_numbers():
     text = _plain("A bug[^later], another[^first] and again[^later]:\n\n[^first]: One.\n[^later]: Two.")
     assert text == "A bug (1), another (2) and again (1):\n\n(2) One.\n(1) Two."
@@ -217,6 +267,10 @@ def test_what_is_plain_comes_back_unchanged(body):
         "| a ",
         "<div ",
         "{",
+        "){.a ",
+        '<p style="display:none">',
+        "<br> ",
+        "            - a\n",
         '=== "a"\n    ',
     ],
 )

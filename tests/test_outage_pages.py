@@ -19,7 +19,7 @@ from tests.processes import free_port, line_of, start_python
 
 TYPED = "Why does my <b>bike</b> rattle?\r\n\r\n  Since Monday & only on cobbles."
 PATIENCE_SECONDS = 10
-SAID = "Our database cannot be reached"
+SAID = "The help center cannot be reached at the moment"
 
 # A web process whose database is somewhere where nothing listens.
 VISIT = """

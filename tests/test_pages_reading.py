@@ -120,12 +120,42 @@ def test_an_article_without_translation_says_so_in_the_language_that_is_missing(
     assert "hreflang" not in page.split("</head>")[0].replace('hreflang="en"', "")
 
 
-def test_a_slug_of_the_other_language_leads_to_the_article(client, make_article):
+def test_a_slug_of_the_other_language_leads_to_the_translation(client, make_article):
     make_article("Pause", slug="pause", language="en", translation_group="pause", synced=False)
     make_article("Pausieren", slug="pausieren", language="de", translation_group="pause", synced=False)
-    make_article("Only English", slug="only-english", language="en", synced=False)
     assert client.get("/en/articles/pausieren/")["Location"] == "/en/articles/pause/"
-    assert client.get("/de/articles/only-english/")["Location"] == "/en/articles/only-english/"
+
+
+def test_what_exists_in_the_other_language_only_is_said_to(client, make_article, make_category):
+    """Sending a reader to the other language unasked would look as if the switch did not work."""
+    category = make_category("Only English topic", slug="only-topic")
+    make_article("Only English", slug="only-english", category=category, synced=False)
+    page = client.get("/en/articles/only-english/").content.decode()
+    (target,) = re.findall(r'name="next" value="([^"]+)"', page)
+    assert target == "/de/articles/only-english/"  # the switch, which leads to the word that there is none
+    for address, original in (
+        (target, "/en/articles/only-english/"),
+        ("/de/categories/only-topic/", "/en/categories/only-topic/"),
+    ):
+        response = client.get(address)
+        assert response.status_code == 404
+        html = response.content.decode()
+        assert "gibt es nur auf Englisch" in text_of(response.content)
+        assert f'href="{original}" hreflang="en"' in html and f'name="next" value="{original}"' in html
+        assert 'name="text"' in html and 'href="/de/contact/"' in html
+
+
+def test_what_a_reader_may_not_see_is_not_named_in_the_other_language(
+    client, staff, make_article, make_category
+):
+    category = make_category("Fraud", slug="fraud")
+    make_article("Signals", slug="signals", category=category, audience="internal", synced=False)
+    for address in ("/de/articles/signals/", "/de/categories/fraud/"):
+        page = client.get(address)
+        assert page.status_code == 404
+        assert "Signals" not in text_of(page.content) and "Fraud" not in text_of(page.content)
+    client.force_login(staff)
+    assert "Signals" in text_of(client.get("/de/articles/signals/").content)
 
 
 def test_what_an_article_contains_cannot_run(client, make_article):

@@ -6,7 +6,8 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from assistant.models import MessageAuthor, Ticket, TicketStatus
+from assistant import desk
+from assistant.models import BY_CUSTOMER, MessageAuthor, Ticket, TicketStatus
 from assistant.queue_figures import Wait, median_of, reply_time
 from tests.pages import answered, escalated, text_of
 
@@ -96,12 +97,31 @@ def test_a_customer_closes_a_request_and_takes_it_up_again(client):
     page = client.post(f"{address}close/", follow=True)
     ticket.refresh_from_db()
     assert ticket.status == TicketStatus.SOLVED
-    assert "This request is solved" in text_of(page.content)
+    assert "You closed it on" in text_of(page.content)
     page = client.post(f"{address}reopen/", follow=True)
     ticket.refresh_from_db()
     assert ticket.status == TicketStatus.OPEN
     assert "The request is open again" in text_of(page.content)
-    assert ticket.history.count() == 3
+
+
+@pytest.mark.django_db
+def test_who_settled_a_request_stands_in_its_history_and_on_its_page(client, staff):
+    ticket = _open()
+    address = f"/en/tickets/{ticket.token}/"
+    client.post(f"{address}close/")
+    client.post(f"{address}reply/", {"body": "It rattles again."})
+    desk.solve_ticket(ticket=ticket)
+    assert "Our team settled it on" in text_of(client.get(address).content)
+    records = ticket.history.order_by("history_id").values_list("status", "history_change_reason")
+    assert list(records) == [
+        ("open", None),
+        ("solved", BY_CUSTOMER),
+        ("open", BY_CUSTOMER),
+        ("solved", None),
+    ]
+    client.force_login(staff)
+    history = client.get(f"/admin/assistant/ticket/{ticket.pk}/history/").content
+    assert text_of(history).count("Customer") == 2
 
 
 @pytest.mark.django_db

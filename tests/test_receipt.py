@@ -49,10 +49,10 @@ def test_a_long_time_is_told_in_minutes_and_another_day_with_its_date():
     )
     tomorrow = SOON + timedelta(days=1)
     assert (
-        sentence(article(), now=tomorrow) == "answerable since 11/20/2026, 14:02:07, 0.8 s after publishing"
+        sentence(article(), now=tomorrow) == "answerable since 20 Nov 2026, 14:02:07, 0.8 s after publishing"
     )
     assert receipt_of(article(), indexed=READY, has_model=True, now=SOON).short == "since 14:02:07"
-    assert receipt_of(article(), indexed=READY, has_model=True, now=tomorrow).short == "since 11/20/2026"
+    assert receipt_of(article(), indexed=READY, has_model=True, now=tomorrow).short == "since 20 Nov 2026"
 
 
 def test_what_was_indexed_before_edits_were_timed_claims_no_duration():

@@ -22,7 +22,7 @@ TEXTS = {
 def model_folder(tmp_path_factory):
     """A cross-encoder of a few kilobytes whose values mean nothing, but are different for different texts."""
     import torch
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
 
     folder = tmp_path_factory.mktemp("cross-encoder")
     letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
@@ -37,10 +37,11 @@ def model_folder(tmp_path_factory):
             num_attention_heads=2,
             intermediate_size=16,
             initializer_range=1.0,
-            num_labels=1,
+            id2label={0: "fits"},
+            label2id={"fits": 0},
         )
     ).save_pretrained(folder)
-    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
     return folder
 
 

@@ -52,6 +52,28 @@ def test_results_are_narrowed_down_by_topic_and_the_topic_by_nothing(client, man
     assert len(found(unknown)) == 10 and "All topics" in chosen(unknown)
 
 
+def test_a_topic_is_searched_beyond_the_best_of_all(client, make_article, make_category, monkeypatch):
+    """More fits than is compared: a topic has its own best, and one whose best is not among them is offered too."""
+    monkeypatch.setattr("knowledge.search_views.RESULTS", 4)
+    riding, money = make_category("Riding", slug="riding"), make_category("Money", slug="money")
+    part = make_category("Fees", slug="fees", parent=money)
+    for number in range(5):
+        make_article(f"Battery battery {number}", "Battery.", slug=f"tip-{number}", category=riding)
+    for number in range(2):
+        text = "Among many other things that cost money, the battery is named here once, in passing."
+        make_article(f"Prices {number}", text, slug=f"fee-{number}", category=part)
+    html = client.get("/en/search/", {"q": "battery"}).content.decode()
+    assert len(found(html)) == 4 and all(slug.startswith("tip") for slug in found(html))
+    assert "The 4 best matches. There are more" in text_of(html.encode())
+    assert re.findall(r'<a class="facet" href="[^"]*category=(\w+)"[^>]*>(\w+)</a>', html) == [
+        ("riding", "Riding"),
+        ("money", "Money"),
+    ]  # no counts: nobody has counted
+    narrowed = client.get("/en/search/", {"q": "battery", "category": "money"}).content.decode()
+    assert set(found(narrowed)) == {"fee-0", "fee-1"}
+    assert "2 articles" in text_of(narrowed.encode()) and chosen(narrowed) == ["Money", "English"]
+
+
 def test_a_language_is_searched_when_it_is_chosen(client, make_article):
     make_article("Battery", "Battery battery.", slug="battery")
     make_article("Battery und Akku", "Battery Akku.", slug="akku", language="de")

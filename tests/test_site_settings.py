@@ -8,13 +8,14 @@ from datetime import datetime, time
 
 import pytest
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
 from assistant.mail import compose
 from assistant.models import Conversation, Mail, Question, Ticket
 from helpcenter.outage import outage_response
+from helpcenter.views import server_error
 from knowledge import opening, site
 from knowledge.colours import Scheme, contrast, problem_with, tones
 from knowledge.site import SiteSettings
@@ -70,6 +71,25 @@ def test_name_greeting_and_hours_are_on_the_next_page(client, admin):
         "Hi there!" in english and "Mon–Fri 09:00–12:00" in english and "Not on public holidays." in english
     )
     assert 'href="tel:030123456"' in client.get("/en/").content.decode()
+
+
+@pytest.mark.django_db
+def test_there_is_one_telephone_number_the_sites_own_or_the_installations(client, settings):
+    """Wherever it is shown: footer, form, refusals, and the pages that have to do without the database."""
+
+    def shown_everywhere(dialled: str) -> bool:
+        site._last_known = None
+        pages = [
+            client.get("/en/contact/").content
+        ]  # reads the row; what fails after it goes by what it read
+        for failed in (outage_response, server_error):
+            pages.append(failed(RequestFactory().get("/en/")).content)
+        return all(f'href="tel:{dialled}"' in page.decode() for page in pages)
+
+    settings.CONTACT_PHONE = "+49 (0)30 / 55-66"
+    assert shown_everywhere("+49305566")
+    SiteSettings.objects.create(pk=1, phone="(030) 1234")
+    assert shown_everywhere("0301234")
 
 
 def test_there_is_one_row_and_the_list_leads_to_it(admin):

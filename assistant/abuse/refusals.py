@@ -22,7 +22,6 @@ from assistant.abuse.routes import Scope
 from assistant.api.errors import error_body
 from assistant.forms import TicketForm
 from assistant.typed import typed_fields
-from knowledge import site
 
 TOO_MANY_REQUESTS = 429
 _UNPROCESSABLE = 422
@@ -45,7 +44,6 @@ def refusal_page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
             "is_post": request.method == "POST",
             "typed": typed,
             "contact_email": settings.CONTACT_EMAIL,
-            "contact_phone": site.current().phone or settings.CONTACT_PHONE,
             "ticket_form": _ticket_form(request) if refusal.scope != Scope.TICKETS else None,
         }
         response = render(request, "429.html", context, status=TOO_MANY_REQUESTS)

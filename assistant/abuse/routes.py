@@ -44,10 +44,11 @@ SEARCHES = {  # by GET; each costs a look into the index
 AT_ONCE = frozenset({Scope.QUESTIONS, Scope.SEARCH})  # what may keep a thread busy
 
 # Forms that people fill in: looked at for signs of a program (`forms`).
-GUARDED_FORMS = frozenset({"new_ticket", "contact", "ticket_reply", "feedback"})
+GUARDED_FORMS = frozenset({"new_ticket", "contact", "ticket_reply", "feedback", "article_vote"})
 
 # "finish" decides a question that was counted when it was asked.
-FREE_POSTS = frozenset({"set_language", "logout", "finish"})
+# "receive-mail" takes nothing that is not signed with the site's secret.
+FREE_POSTS = frozenset({"set_language", "logout", "finish", "receive-mail"})
 
 
 def scope_of(request: HttpRequest) -> Scope | None:

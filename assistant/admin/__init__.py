@@ -3,6 +3,8 @@
 from assistant.admin.desk_rules import DeskRulesAdmin, HolidayAdmin, KnownProblemAdmin, RotaMemberAdmin
 from assistant.admin.evaluations import EvaluatedQuestionAdmin
 from assistant.admin.evidence import ModelUsageAdmin
+from assistant.admin.hooks import WebhookDeliveryAdmin, WebhookEndpointAdmin
+from assistant.admin.inbound import InboundMailAdmin, MailboxAdmin
 from assistant.admin.lessons import CannedReplyAdmin, LessonAdmin, RatingAdmin
 from assistant.admin.phrases import EscalationPhraseAdmin
 from assistant.admin.questions import FeedbackAdmin, QuestionAdmin
@@ -15,11 +17,15 @@ __all__ = [
     "EvaluatedQuestionAdmin",
     "FeedbackAdmin",
     "HolidayAdmin",
+    "InboundMailAdmin",
     "KnownProblemAdmin",
     "LessonAdmin",
+    "MailboxAdmin",
     "ModelUsageAdmin",
     "QuestionAdmin",
     "RatingAdmin",
     "RotaMemberAdmin",
     "TicketAdmin",
+    "WebhookDeliveryAdmin",
+    "WebhookEndpointAdmin",
 ]

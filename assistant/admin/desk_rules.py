@@ -24,7 +24,7 @@ from assistant.models import (
     Priority,
     RotaMember,
 )
-from knowledge.admin.display import STYLESHEET
+from knowledge.admin.display import STYLESHEET, LabelledCells
 from knowledge.admin.history import HistoryAdmin
 
 # Django's own classes take type arguments in the stubs only.
@@ -172,7 +172,7 @@ def _lines(report: dry_run.Report) -> list[tuple[str, dry_run.Tally]]:
 
 
 @admin.register(Holiday)
-class HolidayAdmin(_HolidayAdmin):
+class HolidayAdmin(LabelledCells, _HolidayAdmin):
     list_display = ("date", "name", "every_year")
     list_editable = ("name", "every_year")
     list_filter = ("every_year",)
@@ -184,7 +184,7 @@ class HolidayAdmin(_HolidayAdmin):
 
 
 @admin.register(RotaMember)
-class RotaMemberAdmin(_RotaAdmin):
+class RotaMemberAdmin(LabelledCells, _RotaAdmin):
     list_display = ("user", "is_here", "waiting", "last_given_at")
     list_editable = ("is_here",)
     list_select_related = ("user",)

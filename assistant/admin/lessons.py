@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from assistant.models import FOR_EDITORS, CannedReply, Lesson, Rating
-from knowledge.admin.display import STYLESHEET, badge, short_moment, two_lines
+from knowledge.admin.display import STYLESHEET, LabelledCells, badge, short_moment, two_lines
 
 # Django's own classes take type arguments in the stubs only.
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class CannedForm(_CannedForm):
 
 
 @admin.register(CannedReply)
-class CannedReplyAdmin(_CannedAdmin):
+class CannedReplyAdmin(LabelledCells, _CannedAdmin):
     form = CannedForm
     list_display = ("title", "language", "is_active")
     list_filter = ("language", "is_active")
@@ -47,7 +47,7 @@ class CannedReplyAdmin(_CannedAdmin):
 
 
 @admin.register(Lesson)
-class LessonAdmin(_LessonAdmin):
+class LessonAdmin(LabelledCells, _LessonAdmin):
     """The editors' list: what customers asked in vain, and what the articles get wrong."""
 
     list_display = ("what", "kind_badge", "article", "told", "is_done")

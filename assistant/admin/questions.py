@@ -26,6 +26,7 @@ from assistant.admin.judging import (
 from assistant.admin.story import meter_of, story_of
 from assistant.models import Feedback, Question, QuestionStatus
 from knowledge.admin.display import STYLESHEET, badge, is_changelist, short_moment, two_lines
+from knowledge.admin.views_of_lists import SavedViews
 
 # Django's own classes take type arguments in the stubs only.
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class LookOnly:
 
 
 @admin.register(Question)
-class QuestionAdmin(JudgeActions, LookOnly, _QuestionAdmin):
+class QuestionAdmin(SavedViews, JudgeActions, LookOnly, _QuestionAdmin):
     change_form_template = "admin/assistant/question/change_form.html"
     change_list_template = "admin/assistant/question/change_list.html"
     actions = ("judge_right", "judge_incomplete", "judge_wrong", "judge_no_article")

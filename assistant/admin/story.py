@@ -101,13 +101,15 @@ def meter_of(question: Question) -> Meter | None:
 
 
 def signals_of(question: Question) -> list[Signal]:
-    return [
-        Signal(str(_SIGNAL_NAMES.get(name, name.replace("_", " "))), _readable(value))
-        for name, value in question.confidence_signals.items()
-    ]
+    return [Signal(signal_name(name), readable(value)) for name, value in question.confidence_signals.items()]
 
 
-def _readable(value: object) -> str:
+def signal_name(name: str) -> str:
+    """Of a signal of `assistant.signals`, for people."""
+    return str(_SIGNAL_NAMES.get(name, name.replace("_", " ")))
+
+
+def readable(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     is_count = float(value).is_integer() and abs(value) >= 2

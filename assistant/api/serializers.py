@@ -166,7 +166,7 @@ class CitationOutput(serializers.Serializer[Any]):
     article = serializers.CharField(help_text="The article's id in its source, else its number.")
     article_id = serializers.IntegerField(help_text="For /articles/<id>/.")
     title = serializers.CharField()
-    url = serializers.CharField()
+    url = serializers.CharField(help_text="Of the article's page with the quote marked.")
     quote = serializers.CharField(help_text="Verbatim.")
     start = serializers.IntegerField(help_text="Character offset into the article's body.")
     end = serializers.IntegerField(help_text="Character offset into the article's body.")

@@ -4,18 +4,23 @@ import uuid
 
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
-from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from assistant import desk
+from assistant import settling
 from assistant.api import schema
 from assistant.api.errors import Conflict
 from assistant.api.requests import ApiView
 from assistant.api.serializers import ConversationOutput, MessageInput, TicketOutput
-from assistant.api.views import find_ticket, read_idempotency_key, shown_question, shown_ticket
+from assistant.api.shared import (
+    find_conversation,
+    find_ticket,
+    read_idempotency_key,
+    shown_question,
+    ticket_response,
+)
 from assistant.conversation_page import turns_of
-from assistant.models import Conversation, TicketMessage, TicketStatus
+from assistant.models import TicketMessage, TicketStatus
 from assistant.services import add_customer_message
 
 
@@ -31,9 +36,7 @@ class ConversationView(ApiView):
         responses={200: ConversationOutput, **schema.errors(404)},
     )
     def get(self, request: Request, public_id: uuid.UUID) -> Response:
-        conversation = Conversation.objects.filter(public_id=public_id).first()
-        if conversation is None:
-            raise exceptions.NotFound(_("There is no conversation with this id."))
+        conversation = find_conversation(public_id)
         return Response(
             {
                 "id": str(conversation.public_id),
@@ -64,10 +67,7 @@ class TicketMessagesView(ApiView):
             raise Conflict(_("This ticket takes no replies."), code="takes_no_replies")
         is_repeated = bool(key) and TicketMessage.objects.filter(idempotency_key=key).exists()
         add_customer_message(ticket=ticket, body=body.validated_data["body"], idempotency_key=key)
-        return Response(
-            shown_ticket(token, request),
-            status=status.HTTP_200_OK if is_repeated else status.HTTP_201_CREATED,
-        )
+        return ticket_response(token, request, is_new=not is_repeated)
 
 
 class TicketCloseView(ApiView):
@@ -83,10 +83,9 @@ class TicketCloseView(ApiView):
     )
     def post(self, request: Request, token: str) -> Response:
         ticket = find_ticket(token)
-        if not ticket.takes_replies:
+        if not settling.close_request(ticket=ticket) and not ticket.takes_replies:
             raise Conflict(_("This ticket cannot be closed by its customer."), code="cannot_be_closed")
-        desk.solve_ticket(ticket=ticket)
-        return Response(shown_ticket(token, request))
+        return ticket_response(token, request)
 
 
 class TicketReopenView(ApiView):
@@ -102,7 +101,6 @@ class TicketReopenView(ApiView):
     )
     def post(self, request: Request, token: str) -> Response:
         ticket = find_ticket(token)
-        if ticket.status not in (TicketStatus.SOLVED, TicketStatus.OPEN):
+        if not settling.reopen_request(ticket=ticket) and ticket.status != TicketStatus.OPEN:
             raise Conflict(_("This ticket cannot be taken up again."), code="cannot_be_reopened")
-        desk.reopen_ticket(ticket=ticket)
-        return Response(shown_ticket(token, request))
+        return ticket_response(token, request)

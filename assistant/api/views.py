@@ -3,8 +3,7 @@
 import uuid
 from typing import Any, cast
 
-from django.db.models import Prefetch, QuerySet
-from django.utils import timezone
+from django.db.models import QuerySet
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -22,9 +21,14 @@ from assistant.api.serializers import (
     FeedbackInput,
     FeedbackOutput,
     QuestionInput,
-    QuestionOutput,
     TicketInput,
     TicketOutput,
+)
+from assistant.api.shared import (
+    find_question,
+    read_idempotency_key,
+    shown_question,
+    ticket_response,
 )
 from assistant.models import (
     Channel,
@@ -32,19 +36,15 @@ from assistant.models import (
     Question,
     QuestionStatus,
     Ticket,
-    TicketMessage,
     TicketStatus,
 )
-from assistant.payload import question_payload
 from assistant.services import ask_question, leave_feedback, open_ticket
-from assistant.validation import InvalidInput, clean_idempotency_key
 from knowledge.catalogue import translations_of
 from knowledge.links import LinkSource, link_resolver
 from knowledge.markdown import render_markdown
 from knowledge.models import Article, ArticleQuerySet, Language
 from knowledge.retrieval import search_articles
 
-_TOKEN_LENGTH = 60  # characters
 _SEARCH_RESULTS = 50  # articles; a list by relevance has no meaningful tail
 
 
@@ -95,7 +95,7 @@ class QuestionView(ApiView):
         responses={200: schema.question_response("The question as it stands now."), **schema.errors(404)},
     )
     def get(self, request: Request, public_id: uuid.UUID) -> Response:
-        return Response(shown_question(_question(public_id), request))
+        return Response(shown_question(find_question(public_id), request))
 
 
 class FeedbackView(ApiView):
@@ -108,7 +108,7 @@ class FeedbackView(ApiView):
         responses={200: FeedbackOutput, **schema.errors(*schema.BODY_ERRORS, 404, 409)},
     )
     def post(self, request: Request, public_id: uuid.UUID) -> Response:
-        question = _question(public_id)
+        question = find_question(public_id)
         body = FeedbackInput(data=request.data)
         body.is_valid(raise_exception=True)
         if question.status != QuestionStatus.ANSWERED:
@@ -149,8 +149,8 @@ class ArticlesView(ApiView, generics.ListAPIView[Article]):
         found = search_articles(
             text, language=language or _interface_language(), user=self.request.user, limit=_SEARCH_RESULTS
         )
-        listed = articles.in_bulk([article.pk for article, _passage in found])
-        return [listed[article.pk] for article, _passage in found if article.pk in listed]
+        listed = articles.in_bulk([article.pk for article, _passage in found.best])
+        return [listed[article.pk] for article, _passage in found.best if article.pk in listed]
 
 
 class ArticleView(ApiView):
@@ -219,10 +219,7 @@ class TicketsView(ApiView):
         )
         if ticket.contact_email != email:
             raise _already_complete()  # somebody else gave contact in the same moment
-        return Response(
-            shown_ticket(ticket.token, request),
-            status=status.HTTP_200_OK if is_repeated else status.HTTP_201_CREATED,
-        )
+        return ticket_response(ticket.token, request, is_new=not is_repeated)
 
 
 class TicketView(ApiView):
@@ -234,22 +231,11 @@ class TicketView(ApiView):
         responses={200: TicketOutput, **schema.errors(404)},
     )
     def get(self, request: Request, token: str) -> Response:
-        return Response(shown_ticket(token, request))
+        return ticket_response(token, request)
 
 
 def _readable(request: Request) -> ArticleQuerySet:
     return Article.objects.published().visible_to(request.user)
-
-
-def _question(public_id: uuid.UUID) -> Question:
-    question = (
-        Question.objects.select_related("answer", "ticket", "conversation")
-        .filter(public_id=public_id)
-        .first()
-    )
-    if question is None:
-        raise exceptions.NotFound(_("There is no question with this id."))
-    return question
 
 
 def _question_to_hand_over(public_id: uuid.UUID | None, key: str) -> Question | None:
@@ -285,39 +271,5 @@ def _conversation(public_id: uuid.UUID | None) -> Conversation | None:
     return conversation
 
 
-def read_idempotency_key(request: Request) -> str:
-    try:
-        return clean_idempotency_key(request.headers.get("Idempotency-Key", ""))
-    except InvalidInput as error:
-        raise exceptions.ValidationError({"Idempotency-Key": [error.message]}) from error
-
-
 def _interface_language() -> str:
     return Language.GERMAN if (get_language() or "").startswith("de") else Language.ENGLISH
-
-
-def shown_question(question: Question, request: Request, *, to_asker: bool = False) -> dict[str, Any]:
-    payload = question_payload(question, reader=request.user, request=request._request, to_asker=to_asker)
-    return dict(QuestionOutput(payload).data)
-
-
-def shown_ticket(token: str, request: Request) -> dict[str, Any]:
-    return dict(TicketOutput(find_ticket(token), context={"request": request}).data)
-
-
-def find_ticket(token: str) -> Ticket:
-    ticket = None
-    if token.isascii() and token.isprintable() and len(token) <= _TOKEN_LENGTH:
-        ticket = (
-            Ticket.objects.select_related("question", "merged_into")
-            .prefetch_related(
-                Prefetch(
-                    "messages", TicketMessage.objects.for_customer(timezone.now()), to_attr="public_messages"
-                )
-            )
-            .filter(token=token)
-            .first()
-        )
-    if ticket is None:
-        raise exceptions.NotFound(_("There is no ticket at this address."))
-    return find_ticket(ticket.merged_into.token) if ticket.merged_into is not None else ticket

@@ -11,7 +11,8 @@ from typing import Any
 from django.db import transaction
 
 from assistant.desk.clock import keep_time
-from assistant.models import KnownProblem, Priority, Ticket, TicketStatus
+from assistant.models import KnownProblem, MailKind, Priority, Ticket, TicketStatus
+from assistant.outbox import owe_confirmation, withdraw_all
 
 
 class ContactMissing(Exception):
@@ -34,7 +35,7 @@ def save_moved(stored: Ticket, *, why: str = "") -> None:
     """Saves a ticket that is held, with what follows from its change. `why` is for its history."""
     keep_time(stored)
     if why:
-        stored._change_reason = why  # type: ignore[attr-defined]  # simple_history reads it
+        stored._change_reason = why  # simple_history reads it
     stored.save()
 
 
@@ -69,13 +70,14 @@ def link_problem(*, ticket: Ticket, problem: KnownProblem | None) -> bool:
 
 
 def mark_spam(*, ticket: Ticket) -> bool:
-    """Out of every queue, and nobody writes to its sender any more. False where it was spam already. Raises Merged."""
+    """Out of every queue; what is owed to its sender is owed no more. False where it was spam. Raises Merged."""
     with held(ticket) as stored:
         if stored.merged_into_id is not None:
             raise Merged
         if stored.is_spam:
             return False
         stored.is_spam = True
+        withdraw_all(stored)
         if stored.status != TicketStatus.AWAITING_CONTACT:
             stored.status = TicketStatus.CLOSED
         save_moved(stored)
@@ -90,6 +92,8 @@ def unmark_spam(*, ticket: Ticket) -> bool:
         stored.is_spam = False
         if stored.status != TicketStatus.AWAITING_CONTACT:
             stored.status = TicketStatus.OPEN
+            if not stored.mails.filter(kind=MailKind.CONFIRMATION).exists():
+                owe_confirmation(stored)
         save_moved(stored)
     return True
 

@@ -38,14 +38,13 @@ def surroundings_of(ticket: Ticket) -> Surroundings:
 
 
 def _earlier(ticket: Ticket) -> list[Ticket]:
-    same = Q(pk__in=[])
     others = Ticket.objects.exclude(pk=ticket.pk).filter(merged_into=None, is_spam=False)
     if ticket.contact_email:
         others = others.of_customer(ticket.contact_email)
     elif ticket.customer_id is not None:
         others = others.filter(customer=ticket.customer_id)
     else:
-        others = others.filter(same)
+        return []
     return list(
         others.only("reference", "subject", "status", "created_at").order_by("-created_at")[:_EARLIER]
     )

@@ -25,7 +25,7 @@ class NotTheSameCustomer(Exception):
 
 def followed(ticket: Ticket) -> Ticket:
     """The ticket itself, or the one that it has become part of."""
-    return ticket.merged_into if ticket.merged_into is not None else ticket
+    return ticket.leading
 
 
 def are_of_one_customer(one: Ticket, other: Ticket) -> bool:

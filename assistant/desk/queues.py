@@ -7,8 +7,7 @@ from typing import Any
 from django.db.models import Count, F, Q, TextChoices
 from django.utils.translation import gettext_lazy as _
 
-from assistant.models import UNSETTLED, Mail, TicketQuerySet, TicketStatus
-from assistant.models import Ticket as TicketRow
+from assistant.models import UNSETTLED, Mail, Ticket, TicketQuerySet, TicketStatus
 
 
 class Queue(TextChoices):
@@ -35,7 +34,7 @@ def of_queue(tickets: TicketQuerySet, queue: Queue, *, user: Any, now: datetime)
 
 def counts(*, user: Any, now: datetime) -> Mapping[str, int]:
     """Of every queue but the one of all, in two queries."""
-    waiting = TicketRow.objects.filter(status__in=(*UNSETTLED, TicketStatus.AWAITING_CONTACT))
+    waiting = Ticket.objects.filter(status__in=(*UNSETTLED, TicketStatus.AWAITING_CONTACT))
     found: dict[str, int] = waiting.aggregate(
         **{queue.value: Count("pk", filter=condition) for queue, condition in _conditions(user, now).items()}
     )

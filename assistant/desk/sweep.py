@@ -93,7 +93,7 @@ def tell_missed(policy: rules.Policy, now: datetime) -> int:
             if not reply and not solve:
                 continue
             ticket = Ticket.objects.select_for_update(of=("self",)).select_related("assignee").get(pk=pk)
-            ticket._change_reason = _why(_REPLY_OVERDUE if reply else _SOLUTION_OVERDUE)  # type: ignore[attr-defined]
+            ticket._change_reason = _why(_REPLY_OVERDUE if reply else _SOLUTION_OVERDUE)
             ticket.save()
             if policy.escalates:
                 owe_missed(ticket, _addresses(ticket, policy))
@@ -123,7 +123,7 @@ def give_notice(policy: rules.Policy, now: datetime) -> int:
                 is_automatic=True,
             )
             owe_reply(message)
-            ticket._change_reason = _why(_NOTICE)  # type: ignore[attr-defined]
+            ticket._change_reason = _why(_NOTICE)
             ticket.save()
             noticed += 1
     return noticed

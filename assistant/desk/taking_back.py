@@ -7,7 +7,7 @@ from django.db.models import Min
 from django.utils import timezone
 
 from assistant.desk.actions import held, save_moved
-from assistant.models import MessageAuthor, TicketMessage, TicketStatus
+from assistant.models import MessageAuthor, TicketMessage
 from assistant.outbox import withdraw_reply
 
 HELD_FOR = timedelta(seconds=10)
@@ -22,8 +22,7 @@ def take_back(*, message: TicketMessage, by: Any) -> bool:
         if message.author_id != by.pk or message.withdrawn_at is not None or not withdraw_reply(message):
             return False
         TicketMessage.objects.filter(pk=message.pk).update(withdrawn_at=timezone.now())
-        before = ticket.history.filter(history_date__lt=message.created_at).order_by("-history_date").first()
-        ticket.status = before.status if before is not None else TicketStatus.OPEN
+        ticket.status = message.status_before
         sent = ticket.messages.filter(
             author_kind=MessageAuthor.STAFF, is_internal=False, is_automatic=False, withdrawn_at=None
         )

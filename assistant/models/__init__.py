@@ -26,6 +26,7 @@ from assistant.models.questions import (
     Stage,
 )
 from assistant.models.tickets import (
+    BY_CUSTOMER,
     MAX_DETAIL_LENGTH,
     UNSETTLED,
     MessageAuthor,
@@ -40,6 +41,7 @@ from assistant.models.tickets import (
 )
 
 __all__ = [
+    "BY_CUSTOMER",
     "FOR_EDITORS",
     "MAX_DETAIL_LENGTH",
     "MAX_QUESTION_LENGTH",
@@ -82,9 +84,16 @@ __all__ = [
     "TicketQuerySet",
     "TicketReason",
     "TicketStatus",
+    "hooks",
+    "mailroom",
     "measured",
     "new_reference",
     "new_token",
+    "replays",
+    "wanted",
 ]
 
-from assistant import measured  # after the rows that its own point to
+# After the rows that their own point to.
+from assistant import measured, replays, wanted
+from assistant.hooks import models as hooks
+from assistant.mailroom import models as mailroom

@@ -19,6 +19,8 @@ from knowledge.models import Category, Language
 
 MAX_DETAIL_LENGTH = 5000  # characters
 
+BY_CUSTOMER = "customer"  # in the history of a ticket, as the reason of a change: nobody of staff made it
+
 # Read aloud over the phone: no 0/O, 1/I/L.
 _REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
@@ -165,9 +167,10 @@ class Ticket(models.Model):
     paused_seconds = models.PositiveIntegerField(default=0, editable=False)  # of business time, before that
     counted_with = models.CharField(max_length=16, blank=True, editable=False)  # the rules' fingerprint
     # When the sweep found a target missed; each is told once.
-    reply_missed_at = models.DateTimeField(null=True, blank=True, editable=False)
-    solve_missed_at = models.DateTimeField(null=True, blank=True, editable=False)
-    noticed_at = models.DateTimeField(null=True, blank=True, editable=False)  # told that silence will end it
+    reply_missed_at = models.DateTimeField(_("first reply missed"), null=True, blank=True, editable=False)
+    solve_missed_at = models.DateTimeField(_("solution missed"), null=True, blank=True, editable=False)
+    # The customer was told that silence will end it.
+    noticed_at = models.DateTimeField(_("notice sent"), null=True, blank=True, editable=False)
 
     objects = TicketQuerySet.as_manager()
     history = HistoricalRecords(
@@ -223,6 +226,17 @@ class Ticket(models.Model):
         return reverse("ticket", kwargs={"token": self.token})
 
     @property
+    def leading(self) -> "Ticket":
+        """The one that this has become part of, or itself."""
+        return self.merged_into if self.merged_into is not None else self
+
+    def save_by_customer(self) -> None:
+        """As `save`; its history says that no staff did it."""
+        self._change_reason = BY_CUSTOMER  # simple_history reads it
+        self.save()
+        del self._change_reason
+
+    @property
     def takes_replies(self) -> bool:
         return self.status in (TicketStatus.OPEN, TicketStatus.PENDING, TicketStatus.SOLVED)
 
@@ -271,6 +285,8 @@ class TicketMessage(models.Model):
         null=True, blank=True, editable=False
     )  # until then it can be taken back
     withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Of the ticket, before this was sent: what it goes back to when it is taken back.
+    status_before = models.CharField(max_length=20, choices=TicketStatus, blank=True, editable=False)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True, unique=True, editable=False)
     created_at = models.DateTimeField(_("written"), auto_now_add=True)
 

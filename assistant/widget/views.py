@@ -17,6 +17,7 @@ from django.utils.http import quote_etag
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 
+from assistant.popularity import popular_articles
 from assistant.widget.hosts import may_embed, origin_of
 from assistant.widget.passes import Pass
 from knowledge.colours import Scheme, is_colour, problem_with, tones
@@ -24,6 +25,7 @@ from knowledge.models import Language
 
 _SCRIPT = "help/widget.js"
 _FORBIDDEN = 403
+_POPULAR = 3  # articles on the first page
 
 
 @require_safe
@@ -42,7 +44,9 @@ def script(request: HttpRequest) -> HttpResponseBase:
 def widget(request: HttpRequest) -> HttpResponseBase:
     """The first page. Without a pass yet: one for the site that embeds this, if it may."""
     if request.widget is not None:  # type: ignore[attr-defined]
-        return render(request, "widget/start.html")
+        return render(
+            request, "widget/start.html", {"popular": popular_articles(request.user, limit=_POPULAR)}
+        )
     origin = _embedding_origin(request)
     if not may_embed(origin):
         return render(request, "widget/not_allowed.html", {"origin": origin}, status=_FORBIDDEN)
@@ -59,7 +63,7 @@ def look(request: HttpRequest, accent: str) -> HttpResponse:  # noqa: ARG001
     if not is_colour(f"#{accent}"):
         raise Http404
     light, dark = (_declarations(f"#{accent}", scheme) for scheme in (Scheme.LIGHT, Scheme.DARK))
-    css = f":root{{{light}}}\n@media (prefers-color-scheme: dark){{:root{{{dark}}}}}\n"
+    css = f":root{{{light}}}\n@media screen and (prefers-color-scheme: dark){{:root{{{dark}}}}}\n"
     return HttpResponse(css, content_type="text/css; charset=utf-8")
 
 

@@ -92,6 +92,11 @@ def tell_advice(request: HttpRequest, article: Article) -> None:
         )
 
 
+def title_of(kind: Kind) -> str:
+    """In words, what was found."""
+    return str(_TITLES[kind])
+
+
 def _grouped(findings: list[Finding]) -> list[Group]:
     groups = []
     for kind, title in _TITLES.items():

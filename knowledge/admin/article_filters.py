@@ -1,10 +1,11 @@
 """What the list of articles can be narrowed to, beyond the columns of a row."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from knowledge import generations
 from knowledge.models import Article, ChangeState, Status
 from knowledge.outbox import Standing, in_standing
+from knowledge.votes import ArticleVote
 
 
 class IndexStateFilter(admin.SimpleListFilter):
@@ -51,6 +53,11 @@ class ToDoFilter(admin.SimpleListFilter):
             ("scheduled", _("Scheduled")),
             ("review_due", _("To be checked")),
             ("translation", _("Translation behind its source")),
+            ("to_go_over", _("From replies, not gone over yet")),
+            ("never", _("Never checked")),
+            ("old", _("Not checked for a year")),
+            ("untranslated", _("Without a translation")),
+            ("unhelpful", _("More readers say no than yes")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
@@ -67,6 +74,33 @@ class ToDoFilter(admin.SimpleListFilter):
                 chosen = Q(pk__in=articles.review_due(timezone.localdate()).values("pk"))
             case "translation":
                 chosen = Q(pk__in=articles.with_old_translation().values("pk"))
+            case "to_go_over":
+                chosen = Q(to_go_over=True)
+            case "never":
+                chosen = Q(reviewed_at=None, status=Status.PUBLISHED)
+            case "old":
+                before = timezone.localdate() - timedelta(days=365)
+                chosen = Q(reviewed_at__lt=before, status=Status.PUBLISHED)
+            case "untranslated":
+                chosen = ~Exists(translations()) & Q(status=Status.PUBLISHED)
+            case "unhelpful":
+                votes = (
+                    ArticleVote.objects.order_by()
+                    .values("article")
+                    .annotate(
+                        yes=Count("pk", filter=Q(is_helpful=True)), no=Count("pk", filter=Q(is_helpful=False))
+                    )
+                )
+                chosen = Q(pk__in=[one["article"] for one in votes if one["no"] > one["yes"]])
             case _:
                 return None
         return queryset.filter(chosen)
+
+
+def translations() -> QuerySet[Article]:
+    """Those of each article in a query."""
+    return (
+        Article.objects.exclude(translation_group="")
+        .filter(translation_group=OuterRef("translation_group"))
+        .exclude(pk=OuterRef("pk"))
+    )

@@ -17,6 +17,7 @@ from knowledge.admin.revisions import LIVE, compare_page, restore_view, revision
 from knowledge.admin.writing import offered_links, preview_page, take_picture
 from knowledge.changes import pending_change
 from knowledge.models import Article, Language
+from knowledge.services import confirm_gone_over
 from knowledge.translating import start_translation
 from knowledge.workflow import Step, steps_for
 
@@ -37,6 +38,7 @@ class ArticlePages(_Admin):
         view = self.admin_site.admin_view
         own = [
             path("<int:pk>/check/", view(self.check_view), name="knowledge_article_check"),
+            path("<int:pk>/gone-over/", view(self.gone_over_view), name="knowledge_article_gone_over"),
             path("preview/", view(self.preview_view), name="knowledge_article_preview"),
             path("<int:pk>/preview/", view(self.preview_view), name="knowledge_article_preview_of"),
             path("pictures/", view(self.picture_view), name="knowledge_article_pictures"),
@@ -59,6 +61,16 @@ class ArticlePages(_Admin):
         if not self.has_view_permission(request, article):
             raise PermissionDenied
         return check_page(request, article, self._context(request))
+
+    def gone_over_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        article = get_object_or_404(Article.objects.defer("body"), pk=pk)
+        if request.method != "POST" or not self.has_change_permission(request, article):
+            raise PermissionDenied
+        if confirm_gone_over(article=article):
+            self.message_user(
+                request, _("Noted: you have gone over it. It can be published now."), messages.SUCCESS
+            )
+        return HttpResponseRedirect(reverse("admin:knowledge_article_change", args=[pk]))
 
     def preview_view(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
         stored = get_object_or_404(Article, pk=pk) if pk is not None else None

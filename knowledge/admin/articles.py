@@ -4,30 +4,24 @@ Shows and edits; what publishing means is decided in knowledge.workflow and by t
 whether an article is answerable is read from its row and its mark in the live generation.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from knowledge import generations
 from knowledge.admin import autosave, translation
 from knowledge.admin.advice import tell_advice
-from knowledge.admin.article_filters import IndexStateFilter, ToDoFilter
 from knowledge.admin.article_form import ArticleForm
+from knowledge.admin.article_list import ArticleListAdmin, receipt_as_read
 from knowledge.admin.article_pages import ArticlePages, signed_in
 from knowledge.admin.article_templates import offered_templates, template_initial
 from knowledge.admin.desk import (
-    badges_of,
     buttons_for,
     lay_over,
     pressed,
@@ -35,29 +29,20 @@ from knowledge.admin.desk import (
     take_pressed,
     tell_kept,
 )
-from knowledge.admin.display import STYLESHEET, badge, is_changelist, short_moment, two_lines
+from knowledge.admin.display import STYLESHEET, badge
 from knowledge.admin.fields import CategoryChoice
-from knowledge.admin.history import HistoryAdmin
-from knowledge.admin.index_notes import index_notes
-from knowledge.admin.receipt import Indexed, Receipt, receipt_of
 from knowledge.admin.writing import (
     others_at_work,
 )
-from knowledge.changes import keep, pending_change
-from knowledge.embeddings import EmbedderUnavailable, current_recipe
+from knowledge.changes import keep
 from knowledge.models import (
     Article,
-    ArticleQuerySet,
     Category,
-    ChangeState,
-    Generation,
     Passage,
     Status,
 )
-from knowledge.services import index_again, mark_reviewed
 from knowledge.translating import mark_up_to_date
-from knowledge.votes import ArticleVote
-from knowledge.workflow import PUBLISH, Step, StepRefused, steps_for, take_step
+from knowledge.workflow import Step
 
 # Django's own classes take type arguments in the stubs only.
 if TYPE_CHECKING:
@@ -100,33 +85,10 @@ class PassageInline(_PassageInline):
 
 
 @admin.register(Article)
-class ArticleAdmin(ArticlePages, HistoryAdmin):
+class ArticleAdmin(ArticlePages, ArticleListAdmin):
     form = ArticleForm
-    change_list_template = "admin/knowledge/article/change_list.html"
     change_form_template = "admin/knowledge/article/change_form.html"
     inlines = [PassageInline]
-    list_display = (
-        "titled",
-        "status_badge",
-        "index_state",
-        "audience",
-        "languages",
-        "helpfulness",
-        "revision",
-        "changed",
-    )
-    list_filter = (
-        ToDoFilter,
-        "status",
-        IndexStateFilter,
-        "audience",
-        "language",
-        ("category", admin.RelatedOnlyFieldListFilter),
-    )
-    list_select_related = ("category",)
-    list_per_page = 50
-    search_fields = ("title", "slug", "body", "external_id")
-    search_help_text = _("Title, slug, text or external id")
     prepopulated_fields = {"slug": ("title",)}
     readonly_fields = (
         "author",
@@ -164,33 +126,13 @@ class ArticleAdmin(ArticlePages, HistoryAdmin):
             },
         ),
     )
-    actions = ("publish", "archive", "make_draft", "mark_reviewed", "try_again")
     save_on_top = True
 
     class Media:
         css = STYLESHEET
         js = ("admin_helpcenter/editor.js",)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Article]:
-        twin = (
-            Article.objects.exclude(translation_group="")
-            .filter(translation_group=OuterRef("translation_group"))
-            .exclude(pk=OuterRef("pk"))
-        )
-        live = generations.live()
-        stored: ArticleQuerySet = super().get_queryset(request)
-        articles: QuerySet[Article] = stored.with_index_mark(live.recipe if live else "").annotate(
-            has_model=Value(_has_model(live)),
-            twin_id=Subquery(twin.values("pk")[:1]),
-            twin_language=Subquery(twin.values("language")[:1]),
-            yes_votes=_votes(is_helpful=True),
-            no_votes=_votes(is_helpful=False),
-            change_state=F("pending_change__state"),
-            source_revision=F("translation_of__revision"),
-        )
-        return articles.defer("body") if is_changelist(request) else articles
-
-    def get_inlines(self, request: HttpRequest, obj: Article | None) -> Sequence[type[PassageInline]]:
+    def get_inlines(self, request: HttpRequest, obj: Article | None) -> list[type[Any]]:
         return self.inlines if obj is not None else []
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
@@ -230,9 +172,6 @@ class ArticleAdmin(ArticlePages, HistoryAdmin):
         if obj is None or not obj.is_online():
             return None
         return str(getattr(obj, "on_site", obj.get_absolute_url()))
-
-    def has_publish_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm(PUBLISH))
 
     def save_model(self, request: HttpRequest, obj: Article, form: Any, change: bool) -> None:
         user = signed_in(request)
@@ -289,77 +228,19 @@ class ArticleAdmin(ArticlePages, HistoryAdmin):
     ) -> HttpResponse:
         tell_advice(request, obj)
         response = take_pressed(request, obj, signed_in(request))
-        return response or super().response_add(request, obj, post_url_continue)  # type: ignore[no-any-return]
+        return response or super().response_add(request, obj, post_url_continue)
 
     def response_change(self, request: HttpRequest, obj: Article) -> HttpResponse:
         tell_advice(request, obj)
         response = take_pressed(request, obj, signed_in(request))
-        return response or super().response_change(request, obj)  # type: ignore[no-any-return]
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        response: HttpResponse = super().changelist_view(
-            request, {**(extra_context or {}), "index_notes": index_notes()}
-        )
-        return response
-
-    @admin.display(description=_("status"), ordering="status")
-    def status_badge(self, article: Any) -> SafeString:
-        return format_html_join("\n", "{}", ((one,) for one in badges_of(article, article.change_state)))
-
-    @admin.display(description=_("answerable"), ordering="indexed_at")
-    def index_state(self, article: Article) -> SafeString:
-        receipt = _receipt(article)
-        if receipt.tone == "quiet":
-            return format_html('<span class="hc-quiet">{}</span>', receipt.short)
-        return badge(receipt.short, receipt.tone, receipt.sentence)
+        return response or super().response_change(request, obj)
 
     @admin.display(description=_("answerable"))
     def receipt(self, article: Article) -> str | SafeString:
-        receipt = _receipt(article)
+        receipt = receipt_as_read(article)
         if receipt.tone == "quiet":
             return receipt.sentence
         return format_html("{} {}", badge(receipt.short, receipt.tone), receipt.sentence)
-
-    @admin.display(description=_("helpful"), ordering="no_votes")
-    def helpfulness(self, article: Any) -> str | SafeString:
-        """Readers' votes; the fewest words that say what to look at."""
-        total = article.yes_votes + article.no_votes
-        if not total:
-            return "–"
-        title = _("%(yes)d of %(total)d readers found it helpful") % {
-            "yes": article.yes_votes,
-            "total": total,
-        }
-        tone = "bad" if article.no_votes > article.yes_votes else "quiet"
-        return badge(f"{article.yes_votes} / {total}", tone, title)
-
-    @admin.display(description=_("title"), ordering="title")
-    def titled(self, article: Article) -> SafeString:
-        return two_lines(article.title, article.category.name if article.category else "")
-
-    @admin.display(description=_("languages"), ordering="language")
-    def languages(self, article: Any) -> str | SafeString:
-        """Its own, and the one it is translated into."""
-        if article.twin_id is None:
-            return str(article.language.upper())
-        address = reverse("admin:knowledge_article_change", args=[article.twin_id])
-        is_behind = (article.translated_revision or 0) < (article.source_revision or 0)
-        return format_html(
-            '<span class="hc-nowrap">{} · <a href="{}" title="{}">{}</a></span>{}',
-            article.language.upper(),
-            address,
-            _("Translation"),
-            article.twin_language.upper(),
-            badge(_("behind"), "notice", _("Its source has changed since it was translated."))
-            if is_behind and article.translated_revision
-            else "",
-        )
-
-    @admin.display(description=_("last change"), ordering="updated_at")
-    def changed(self, article: Article) -> SafeString:
-        return short_moment(article.updated_at)
 
     @admin.display(description=_("imported from"))
     def origin(self, article: Article) -> str:
@@ -373,63 +254,6 @@ class ArticleAdmin(ArticlePages, HistoryAdmin):
         address = reverse("admin:knowledge_article_change", args=[twin.source.pk])
         return format_html('<a href="{}">{}</a> ({})', address, twin.source.title, twin.language)
 
-    @admin.action(description=_("Publish selected articles"), permissions=["publish"])
-    def publish(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
-        # A change that nobody submitted is half-finished: its own page publishes it.
-        self._step(request, queryset.exclude(pending_change__state=ChangeState.DRAFT), Step.PUBLISH)
-
-    @admin.action(description=_("Archive selected articles"), permissions=["publish"])
-    def archive(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
-        self._step(request, queryset, Step.ARCHIVE)
-
-    @admin.action(description=_("Turn selected articles into drafts"), permissions=["publish"])
-    def make_draft(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
-        self._step(request, queryset, Step.REOPEN, Step.TAKE_BACK)
-
-    @admin.action(description=_("Mark selected articles as checked today"), permissions=["change"])
-    def mark_reviewed(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
-        self._apply(request, queryset, partial(mark_reviewed, by=signed_in(request)))
-
-    @admin.action(description=_("Try again to index selected articles"), permissions=["change"])
-    def try_again(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
-        tried = index_again(articles=queryset)
-        if tried:
-            message = ngettext(
-                "%(count)d article is tried again.", "%(count)d articles are tried again.", tried
-            ) % {"count": tried}
-            self.message_user(request, message, messages.SUCCESS)
-        else:
-            self.message_user(request, _("Nothing has failed with these articles."), messages.INFO)
-
-    def _step(self, request: HttpRequest, queryset: QuerySet[Article], *steps: Step) -> None:
-        """The first of `steps` that is open for each article; one that refuses says why, and the others go on."""
-        refused: list[str] = []
-
-        def take(*, article: Article) -> bool:
-            open_steps = steps_for(article, pending_change(article), signed_in(request))
-            step = next((step for step in steps if step in open_steps), None)
-            if step is None or (step is Step.PUBLISH and article.is_scheduled()):
-                return False
-            try:
-                take_step(step, article=article, by=signed_in(request))
-            except StepRefused as reason:
-                refused.append(f"{article.title}: {reason}")
-                return False
-            return True
-
-        self._apply(request, queryset, take)
-        for reason in refused[:10]:
-            self.message_user(request, reason, messages.WARNING)
-
-    def _apply(self, request: HttpRequest, queryset: QuerySet[Article], service: Callable[..., bool]) -> None:
-        changed = sum(service(article=article) for article in queryset)
-        self.message_user(
-            request,
-            ngettext("%(count)d article was changed.", "%(count)d articles were changed.", changed)
-            % {"count": changed},
-            messages.SUCCESS if changed else messages.INFO,
-        )
-
 
 def _has_dates(article: Article) -> bool:
     return any((article.publish_at, article.unpublish_at, article.review_by))
@@ -438,30 +262,3 @@ def _has_dates(article: Article) -> bool:
 def _is_form(request: HttpRequest) -> bool:
     match = request.resolver_match
     return match is not None and match.url_name == "knowledge_article_change"
-
-
-def _votes(*, is_helpful: bool) -> Coalesce:
-    """Of each article in a query, in one number."""
-    cast = ArticleVote.objects.filter(article=OuterRef("pk"), is_helpful=is_helpful).order_by()
-    return Coalesce(Subquery(cast.values("article").annotate(total=Count("pk")).values("total")), 0)
-
-
-def _receipt(article: Any) -> Receipt:
-    """Of an article as `get_queryset` reads it, or of one that is not stored yet."""
-    is_indexed = getattr(article, "is_indexed", False)
-    return receipt_of(
-        article,
-        indexed=Indexed(article.indexed_at) if is_indexed else None,
-        has_model=getattr(article, "has_model", True),
-        now=timezone.now(),
-    )
-
-
-def _has_model(live: Generation | None) -> bool:
-    if live is not None:
-        return not generations.trouble_of(live)
-    try:
-        current_recipe()
-    except EmbedderUnavailable:
-        return False
-    return True

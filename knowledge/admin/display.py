@@ -11,6 +11,16 @@ from django.utils.safestring import SafeString
 STYLESHEET = {"all": ["admin_helpcenter/admin.css"]}
 
 
+class LabelledCells:
+    """For lists in which cells are edited: each says what it is to whoever does not see the head of its column."""
+
+    def get_changelist_form(self, request: HttpRequest, **options: Any) -> Any:
+        form: Any = super().get_changelist_form(request, **options)  # type: ignore[misc]
+        for field in form.base_fields.values():
+            field.widget.attrs["aria-label"] = field.label
+        return form
+
+
 def badge(text: Any, tone: str, title: Any = "") -> SafeString:
     return format_html('<span class="hc-badge hc-{}" title="{}">{}</span>', tone, title, text)
 

@@ -37,6 +37,11 @@ class SiteSettingsForm(_SiteForm):
         model = SiteSettings
         fields = "__all__"
         widgets = {"widget_hosts": forms.Textarea(attrs={"rows": 4})}
+        help_texts = {
+            "phone": _(
+                "Shown on every page. Empty: the number of the installation (CONTACT_PHONE), if it has one."
+            )
+        }
 
     def clean_new_logo(self) -> Logo | None:
         file = self.cleaned_data.get("new_logo")

@@ -259,7 +259,8 @@ class _Run:
 
     def _new(self, entry: Entry) -> Article:
         source = entry.stamp.source if entry.stamp else self._source
-        return Article(source=source, external_id=entry.external_id)
+        is_unread = entry.stamp is not None and entry.stamp.to_go_over
+        return Article(source=source, external_id=entry.external_id, to_go_over=is_unread)
 
     def _twin_group(self, entry: Entry) -> str:
         group = f"{self._source}:{entry.twin_key}" if entry.twin_key else ""

@@ -65,6 +65,7 @@ class Stamp:
     slug: str
     status: str
     category_slugs: tuple[str, ...] = ()  # addresses of the categories, as long as they are free
+    to_go_over: bool = False  # a draft from replies that nobody has gone over yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,7 @@ def read_exact_entry(raw: Mapping[str, object], body: str, *, place: Place) -> E
             ),
             status,
             _slugs(raw.get("category_slugs")),
+            to_go_over=_text(raw, "to_go_over") == "yes" and status != Status.PUBLISHED,
         ),
     )
 

@@ -34,12 +34,11 @@ _PRODUCTS: Final = {"fx": "Firefox", "tb": "Thunderbird", "m": "Firefox mobile"}
 def speak_out(soup: BeautifulSoup) -> None:
     """Puts into words and plain elements what classes and scripts would have shown."""
     for element in soup.find_all(True):
-        if element.decomposed:
-            continue
-        classes = {str(name).lower() for name in element.get("class") or []}
-        if (str(element.get("id", "")).lower() in _TOCS) or classes & _TOCS:
-            element.decompose()
-        elif element.name == "img":
+        if str(element.get("id", "")).lower() in _TOCS or _classes(element) & _TOCS:
+            element.extract()
+    for element in soup.find_all(True):
+        classes = _classes(element)
+        if element.name == "img":
             lazy = next((str(element[name]) for name in _LAZY if element.get(name)), "")
             if lazy:
                 element["src"] = lazy
@@ -51,6 +50,10 @@ def speak_out(soup: BeautifulSoup) -> None:
             element.name = "strong"
         elif element.name == "span" and "key" in classes:
             element.name = "kbd"
+
+
+def _classes(element: Tag) -> set[str]:
+    return {str(name).lower() for name in element.get("class") or []}
 
 
 def _note(soup: BeautifulSoup, element: Tag, kind: str) -> None:

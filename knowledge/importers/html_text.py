@@ -35,6 +35,26 @@ _BACKTICKS = re.compile(r"`+")
 _PIPE = re.compile(r"(?<!\\)\|")
 _AWKWARD_ADDRESS = re.compile(r"[\s()<>]")
 _NOT_IN_ADDRESS = re.compile(r"[<>]|\s+")
+_BACKSLASH = re.compile(r"\\(?=[!-/:-@\[-`{-~]|\Z)")  # that Markdown would take as an escape of what follows
+_BLOCKS = [
+    "blockquote",
+    "div",
+    "dl",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "table",
+    "ul",
+]
+_STRESSED = {"strong": "strong", "b": "strong", "dt": "strong", "em": "em", "i": "em"}
 _CELLS = frozenset(["td", "th"])  # one line each: a break has to be written as <br>
 
 
@@ -81,6 +101,7 @@ def html_to_markdown(html: str) -> str:
         soup = BeautifulSoup(f"<div>{tidy}</div>", "html.parser")
         speak_out(soup)
         _keep_linear(soup)
+        _stress_plainly(soup)
         for table in soup.find_all("table"):
             _repeat_spanning_cells(table)
         text = str(_Converter().convert_soup(soup))
@@ -99,6 +120,34 @@ def _keep_linear(soup: BeautifulSoup) -> None:
         first = int(start) if start.isdecimal() and len(start) < 9 else 1
         for number, item in enumerate(numbered.find_all("li", recursive=False), start=first):
             item[_NUMBER] = str(number)
+
+
+def _stress_plainly(soup: BeautifulSoup) -> None:
+    """Markdown knows no stress within the same stress, around blocks, or right behind another; readers see no loss.
+
+    Each element is looked at once, however deep they are nested.
+    """
+    holds_blocks: set[int] = set()
+    for block in soup.find_all(_BLOCKS):
+        outer = block.parent
+        while outer is not None and id(outer) not in holds_blocks:
+            holds_blocks.add(id(outer))
+            outer = outer.parent
+    opened: dict[int, frozenset[str]] = {}  # the kinds of stress that an element stands in, its own included
+    for element in soup.find_all(True):
+        around = opened.get(id(element.parent), frozenset())
+        kind = _STRESSED.get(element.name)
+        if kind is not None and element.name != "dt":
+            is_idle = kind in around or id(element) in holds_blocks
+            element.name = "span" if is_idle else kind
+        elif kind is not None and id(element) in holds_blocks:
+            element.name, kind = "div", None
+        opened[id(element)] = around | {kind} if kind is not None and element.name != "span" else around
+    for stressed in soup.find_all(["strong", "em"]):
+        while isinstance(following := stressed.next_sibling, Tag) and following.name == stressed.name:
+            for child in list(following.contents):
+                stressed.append(child)
+            following.decompose()
 
 
 def _repeat_spanning_cells(table: Tag) -> None:
@@ -143,7 +192,7 @@ class _Converter(_Base):  # type: ignore[misc]
         super().__init__(heading_style=ATX, bullets="-", autolinks=False, table_infer_header=True)
 
     def escape(self, text: str, parent_tags: set[str]) -> str:
-        text = _BLANKS.sub(" ", _LOOSE_NBSP.sub(" ", text))
+        text = _BLANKS.sub(" ", _LOOSE_NBSP.sub(" ", _BACKSLASH.sub(r"\\\\", text)))
         # Two stars on either side were meant as Markdown by whoever typed them into HTML.
         return _EMPHASIS.sub(lambda mark: mark[1] or f"\\{mark[0]}", _TAG_LIKE.sub(r"\\\g<0>", text))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from knowledge.generations import embedder_of
-from knowledge.indexing.planning import PlannedPassage
+from knowledge.indexing.planning import Plan, PlannedPassage
 from knowledge.models import Generation, Passage
 from knowledge.units import rows_to_int8
 
@@ -66,6 +66,29 @@ def embed(passages: Sequence[PlannedPassage], generation: Generation) -> dict[st
         )
         for passage in passages
     }
+
+
+def passage_row(
+    plan: Plan, passage: PlannedPassage, vectors: PassageVectors, generation: Generation
+) -> Passage:
+    """As it is stored; not stored yet."""
+    return Passage(
+        article_id=plan.article_id,
+        revision=plan.revision,
+        text_fingerprint=plan.text_fingerprint,
+        recipe=generation.recipe,
+        position=passage.chunk.position,
+        heading_path=list(passage.chunk.heading_path),
+        anchor=passage.anchor,
+        preface=passage.chunk.preface,
+        text=passage.chunk.text,
+        start=passage.chunk.start,
+        end=passage.chunk.end,
+        content_hash=passage.content_hash,
+        vector=vectors.text,
+        heading_vector=vectors.heading,
+        unit_vectors=vectors.units,
+    )
 
 
 def _batches(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:

@@ -21,8 +21,8 @@ from django.utils import timezone
 
 from knowledge import generations
 from knowledge.embeddings import EmbedderUnavailable
-from knowledge.indexing.embedding import PassageVectors, embed, stored_vectors
-from knowledge.indexing.planning import Plan, PlannedPassage, plan_article, plan_withdrawal
+from knowledge.indexing.embedding import PassageVectors, embed, passage_row, stored_vectors
+from knowledge.indexing.planning import Plan, plan_article, plan_withdrawal
 from knowledge.models import Article, Generation, IndexMark, Passage, Status
 from knowledge.outbox import edition_of, is_due
 from knowledge.vectors import CollectionKey, VectorStoreUnavailable, get_store
@@ -306,7 +306,9 @@ def _store(plan: Plan, vectors: dict[str, PassageVectors], generation: Generatio
         if not plan.is_published:
             # The rows stay: their vectors are there when the article comes back, and the gate hides them.
             return _Stored(plan, (), (), tuple(passage.pk for passage in old), is_known=False)
-        rows = [_row(plan, passage, vectors[passage.content_hash], generation) for passage in plan.passages]
+        rows = [
+            passage_row(plan, passage, vectors[passage.content_hash], generation) for passage in plan.passages
+        ]
         stored_vectors = tuple(bytes(row.vector) for row in rows)
         if [_identity(passage) for passage in old] == [_identity(passage) for passage in rows]:
             return _Stored(plan, tuple(passage.pk for passage in old), stored_vectors, (), is_known=True)
@@ -314,26 +316,6 @@ def _store(plan: Plan, vectors: dict[str, PassageVectors], generation: Generatio
         Passage.objects.filter(pk__in=gone).delete()
         created = Passage.objects.bulk_create(rows)
         return _Stored(plan, tuple(passage.pk for passage in created), stored_vectors, gone, is_known=False)
-
-
-def _row(plan: Plan, passage: PlannedPassage, vectors: PassageVectors, generation: Generation) -> Passage:
-    return Passage(
-        article_id=plan.article_id,
-        revision=plan.revision,
-        text_fingerprint=plan.text_fingerprint,
-        recipe=generation.recipe,
-        position=passage.chunk.position,
-        heading_path=list(passage.chunk.heading_path),
-        anchor=passage.anchor,
-        preface=passage.chunk.preface,
-        text=passage.chunk.text,
-        start=passage.chunk.start,
-        end=passage.chunk.end,
-        content_hash=passage.content_hash,
-        vector=vectors.text,
-        heading_vector=vectors.heading,
-        unit_vectors=vectors.units,
-    )
 
 
 def _identity(row: Passage) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 Each idea has its module; everybody imports from here.
 """
 
-from knowledge import site, votes  # noqa: F401 - their tables belong to this application
+from knowledge import saved_views, site, viewing, votes  # noqa: F401 - their tables belong to this application
 from knowledge.models.articles import Article, ArticleQuerySet, Status
 from knowledge.models.categories import Category
 from knowledge.models.generations import Checkup, Generation, GenerationState, IndexMark

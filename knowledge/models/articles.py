@@ -170,6 +170,9 @@ class Article(models.Model):
     # The `review_by` that a reminder was written for: each day reminds once.
     review_reminded_for = models.DateField(null=True, blank=True, editable=False)
 
+    # Put together from what staff wrote to customers; nobody publishes it unread.
+    to_go_over = models.BooleanField(_("from replies, not gone over yet"), default=False, editable=False)
+
     revision = models.PositiveIntegerField(_("revision"), default=0, editable=False)
     content_fingerprint = models.CharField(max_length=64, editable=False)
     # The edit that gave the article this fingerprint; what was planned for an earlier one is void.
@@ -224,6 +227,10 @@ class Article(models.Model):
             models.CheckConstraint(condition=Q(status__in=Status.values), name="article_status_is_known"),
             models.CheckConstraint(
                 condition=Q(audience__in=Audience.values), name="article_audience_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(to_go_over=False) | ~Q(status=Status.PUBLISHED),
+                name="article_published_was_gone_over",
             ),
             models.CheckConstraint(
                 condition=Q(publish_at=None) | Q(unpublish_at=None) | Q(unpublish_at__gt=F("publish_at")),

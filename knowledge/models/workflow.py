@@ -83,7 +83,7 @@ def read_content(stored: dict[str, Any]) -> dict[str, Any]:
     """`PendingChange.content` with the types of the article's row. A category that was deleted since is left out."""
     content = {}
     for name in CONTENT:
-        field = Article._meta.get_field(name.removesuffix("_id") if name.endswith("_id") else name)
+        field: Any = Article._meta.get_field(name.removesuffix("_id"))
         value = stored.get(name, field.get_default())
         content[name] = value if name in ("labels", "category_id") else field.to_python(value)
     if content["category_id"] and not Category.objects.filter(pk=content["category_id"]).exists():

@@ -32,10 +32,11 @@ from assistant.outbox import send_again
 from assistant.services import add_staff_message, complete_ticket
 from knowledge.admin.display import STYLESHEET, is_changelist
 from knowledge.admin.history import HistoryAdmin
+from knowledge.admin.views_of_lists import SavedViews
 
 
 @admin.register(Ticket)
-class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
+class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
     form = TicketForm
     inlines = [MessageInline]
     change_form_template = "admin/assistant/ticket/change_form.html"
@@ -150,7 +151,7 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
                 "unfiltered": f"?{narrowed.parameter_name}={narrowed.current}",
                 "now": timezone.now().isoformat(),
             }
-        return response
+        return response  # type: ignore[no-any-return]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
@@ -163,6 +164,7 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
                 "story": story_of(ticket.question) if ticket.question is not None else None,
                 "confirmation": ticket.mails.filter(kind=MailKind.CONFIRMATION).first(),
                 "troubled_mails": list(ticket.mails.troubled()),
+                "opening_mail": ticket.inbound_mails.filter(message=None).first(),
                 "thread": thread_of(ticket, request.user, unseen=getattr(ticket, "unseen", ())),
                 "merged": list(ticket.merged.all()),
                 "others": [live.others_in_words(one) for one in others],
@@ -227,6 +229,7 @@ class TicketAdmin(BulkActions, QueueColumns, HistoryAdmin):
                     body=entry.cleaned_data["body"],
                     is_internal=entry.cleaned_data["is_internal"],
                     held_for=HELD_FOR,
+                    status_before=form.stored["status"],
                 )
                 formset.new_objects.append(message)
                 told = tell_mentioned(message)

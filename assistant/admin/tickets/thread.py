@@ -22,7 +22,7 @@ def thread_of(ticket: Ticket, reader: Any, *, unseen: Collection[TicketMessage] 
     new = {message.pk for message in unseen}
     now = timezone.now()
     entries = []
-    for message in ticket.messages.select_related("author", "mail", "came_from"):
+    for message in ticket.messages.select_related("author", "mail", "came_from", "inbound_mail"):
         is_held = (
             message.held_until is not None and message.withdrawn_at is None and message.author_id == reader.pk
         )

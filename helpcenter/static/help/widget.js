@@ -39,14 +39,14 @@
       svg { width: 22px; height: 22px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
       .panel { position: fixed; bottom: calc(var(--gap) + 64px + env(safe-area-inset-bottom)); ${side}: var(--gap); z-index: var(--helpcenter-layer, 2147483000);
         width: min(420px, calc(100vw - 2 * var(--gap))); height: min(var(--wanted, 560px), calc(100vh - 2 * var(--gap) - 64px));
-        background: Canvas; color: CanvasText; border-radius: var(--round); overflow: hidden; box-shadow: 0 4px 12px rgb(0 0 0 / 16%), 0 16px 48px rgb(0 0 0 / 24%); }
+        background: Canvas; color: CanvasText; border: 1px solid color-mix(in srgb, CanvasText 16%, transparent); border-radius: var(--round); overflow: hidden; box-shadow: 0 4px 12px rgb(0 0 0 / 16%), 0 16px 48px rgb(0 0 0 / 24%); }
       [hidden] { display: none !important; }
       iframe { display: block; width: 100%; height: 100%; border: 0; color-scheme: ${theme === "auto" ? "light dark" : theme}; }
       p { position: absolute; inset: 0; display: grid; place-content: center; gap: 12px; margin: 0; padding: 24px; text-align: center; font: 16px/1.5 system-ui, sans-serif; }
       p a { color: inherit; }
       iframe.is-here + p { display: none; }
       @media (max-width: 600px), (max-height: 480px) {
-        .panel { inset: 0; width: 100%; height: 100%; height: 100dvh; border-radius: 0; }
+        .panel { inset: 0; width: 100%; height: 100%; height: 100dvh; border: 0; border-radius: 0; }
         .is-open { visibility: hidden; }
       }
       @media (prefers-reduced-motion: no-preference) {

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from knowledge.importers.dialects import blocks, jsx, liquid
 from knowledge.importers.dialects.code import hide_code, show_code
+from knowledge.importers.dialects.indents import without_deep_indents
 
 _LIQUID = re.compile(r"\{%|\{\{|\{:")
 _COMPONENT_IMPORT = re.compile(
@@ -30,8 +31,16 @@ _LEFTOVERS = re.compile(
 _BARE_TABLE = re.compile(r"(?:^[ \t]*\|.*\|[ \t]*\n?)+", re.M)
 _DELIMITERS = re.compile(r"^[ \t]*\|(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*$")
 _FOOTNOTE = re.compile(
-    r"^(?P<definition>[ \t]*)\[\^(?P<own>[\w-]{1,60})\]:|(?P<blank>[ \t]?)\[\^(?P<name>[\w-]{1,60})\]", re.M
+    r"^(?P<definition>[ \t]*)\[\^(?P<own>[\w.-]{1,60})\]:|(?P<blank>[ \t]?)\[\^(?P<name>[\w.-]{1,60})\]", re.M
 )
+# Attributes in braces, such as [text](address){.button}: Kramdown, Python-Markdown and markdown-it each know them.
+_BRACES = r"""\{:?[ \t]*\.[\w-]+(?:[ \t]+(?:[.#][\w-]+|[\w-]+=(?:"[^"\n]*"|[^\s"{}]+)))*[ \t]*\}"""
+_ATTRIBUTES = re.compile(rf"(?<=[)\]*_\ue001])[ \t]?{_BRACES}|^[ \t]*{_BRACES}[ \t]*$", re.M)
+_HIDDEN = re.compile(
+    r"""<(p|div|span)\b[^<>]{0,200}\bdisplay:[ \t]*none\b[^<>]{0,200}>.{0,5000}?</\1>[ \t]*""",
+    re.DOTALL | re.IGNORECASE,
+)
+_LONE_BREAK = re.compile(r"^[ \t]*(?:<br[ \t]*/?>[ \t]*)+$", re.M | re.IGNORECASE)
 _MANY_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
@@ -58,10 +67,18 @@ def to_plain_markdown(body: str, *, is_mdx: bool = False) -> Converted:
         text = liquid.without_liquid(text, notes)
     if is_mdx or _COMPONENT_IMPORT.search(text):
         text = jsx.without_components(text, notes)
+    if is_mdx:
+        text = without_deep_indents(text)
     if _BLOCK.search(text):
         text = blocks.plain_blocks(text)
     if "[^" in text:
         text = _numbered_footnotes(text)
+    if "{" in text:
+        text = _ATTRIBUTES.sub("", text)
+    if "display:" in text:
+        text = _HIDDEN.sub("", text)  # words for a search engine, which no reader saw
+    # Alone on its line a tag begins a block of HTML, and what follows it would be no Markdown any more.
+    text = _LONE_BREAK.sub("", text)
     text = _LEFTOVERS.sub("", text)
     text = _BARE_TABLE.sub(_with_head, text)
     if text != before:
