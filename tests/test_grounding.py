@@ -112,7 +112,7 @@ def test_dates_meet_in_both_languages():
 
 def test_alterations_change_what_they_say(meaning, shared_data):
     """The measurement's own parts: false ones differ, `is_dropped` says what `check` says."""
-    cases = cases_of(shared_data / "doc2dial", most=2)
+    cases = cases_of(shared_data / "doc2dial", most=1)
     assert {one.kind for one in cases} >= (TRUE.keys() | FALSE.keys()) - {"month or weekday changed"}
     found = judged(cases, meaning)
     for one in found:
