@@ -286,6 +286,13 @@ def test_after_a_failure_it_is_left_alone_for_a_while(center, client):
     assert "9 euros" in question.answer.text
 
 
+def test_confidence_of_quotes_is_not_taken_for_that_of_a_model(center, client, settings):
+    center.behaviour = claims((TRUE, COST))
+    assert not ask(client).calibrated
+    settings.ANSWER_WRITER = "extractive"
+    assert ask(client).calibrated
+
+
 def test_evidence_goes_with_the_question(center, client):
     center.behaviour = claims((TRUE, COST))
     question = ask(client)
