@@ -199,7 +199,8 @@ def _turned_around(claim: Claim, clauses: Sequence[Clause], evidence: Evidence) 
             _differences(clause, claimed, sentences[number], bridges[number], best, evidence)
             for number in aligned
         ]
-        found.extend(min(outcomes, key=len))
+        mildest = min(outcomes, key=len)
+        found.extend(mildest)
     return list(dict.fromkeys(found))
 
 

@@ -114,8 +114,12 @@ _SHORT_UNITS: Final = {
     "m": "metre",
     "g": "gram",
     "kg": "kilogram",
+    "l": "litre",
+    "w": "watt",
+    "v": "volt",
+    "t": "tonne",
+    "x": "times",
 }
-_SHORT_UNITS |= {"l": "litre", "w": "watt", "v": "volt", "t": "tonne", "x": "times"}
 _TIMES: Final = {"times": "times", "mal": "times"}
 
 _NUMBER_WORDS: Final[dict[str, float]] = {
@@ -194,9 +198,12 @@ _TIMES_WORDS: Final = {
 }
 # "One" is a number only in front of a unit: "one of them", "ein Fahrrad" count nothing.
 _ONES: Final = frozenset(["one", "a", "an", "ein", "eine", "einen", "einem", "einer", "eines"])
-_SCALES: Final = {"hundred": 100.0, "hundert": 100.0, "thousand": 1e3, "tausend": 1e3}
-_SCALES |= {"million": 1e6, "millions": 1e6, "millionen": 1e6, "mio": 1e6, "billion": 1e9, "billions": 1e9}
-_SCALES |= {"milliarde": 1e9, "milliarden": 1e9, "mrd": 1e9}
+_SCALES: Final = {
+    **dict.fromkeys(("hundred", "hundert"), 100.0),
+    **dict.fromkeys(("thousand", "tausend"), 1e3),
+    **dict.fromkeys(("million", "millions", "millionen", "mio"), 1e6),
+    **dict.fromkeys(("billion", "billions", "milliarde", "milliarden", "mrd"), 1e9),
+}
 _TENS_WITH_ONES: Final = re.compile(
     r"(ein|zwei|drei|vier|fünf|sechs|sieben|acht|neun)und(zwanzig|dreißig|vierzig|fünfzig|sechzig|siebzig|achtzig|neunzig)"
 )

@@ -89,7 +89,7 @@ def keep_reply(key: str, text: str) -> None:
 
 def forget_old_replies() -> int:
     """Safe to repeat."""
-    return ModelReply.objects.filter(created_at__lt=timezone.now() - KEPT_FOR).delete()[0]
+    return int(ModelReply.objects.filter(created_at__lt=timezone.now() - KEPT_FOR).delete()[0])
 
 
 def _cost_micros(input_tokens: int, output_tokens: int) -> int:
@@ -103,10 +103,11 @@ def _begin(day: date) -> None:
 
 def _add(day: date, **counts: int) -> None:
     """A count that is lost costs a figure, not an answer."""
+    changes = {name: F(name) + count for name, count in counts.items() if count}
+    if not changes:
+        return
     try:
         _begin(day)
-        ModelUsage.objects.filter(day=day).update(
-            **{name: F(name) + count for name, count in counts.items() if count} or {"day": day}
-        )
+        ModelUsage.objects.filter(day=day).update(**changes)
     except OperationalError as error:
         log.warning("A model's use was not counted: %s", error)
