@@ -14,11 +14,22 @@ from typing import Protocol
 from assistant.calibration.store import in_force
 from assistant.confidence import Confidence, SiteCalibration, assess
 from assistant.models import Stage, TicketReason
-from assistant.writers import AnswerWriter, Draft, WriterUnavailable, get_writer, joined
+from assistant.writers import (
+    AnswerWriter,
+    Draft,
+    WriterUnavailable,
+    get_writer,
+    joined,
+    no_stand_ins,
+    patience,
+)
 from knowledge.followups import together
 from knowledge.models import Language, Reader
 from knowledge.retrieval import PASSAGES, Retrieval, RetrievedPassage, retrieve, translation_of
 
+WRITING_SECONDS = (
+    8.5  # from the beginning of a decision on; a model that has not written by then is not waited for
+)
 _SHORTEST_PART = 3  # words; what is shorter is no question of its own
 _MOST_PARTS = (
     3  # each is looked for by itself: a message of two hundred would keep a thread for half a minute
@@ -140,6 +151,7 @@ def desk_of_site() -> Desk:
     return Desk(retrieve, in_force())
 
 
+@patience(WRITING_SECONDS)
 def decide(
     inquiry: Inquiry,
     desk: Desk | None = None,
@@ -170,6 +182,7 @@ def wordings(inquiry: Inquiry) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+@no_stand_ins()
 def candidates(inquiry: Inquiry) -> list[Decision]:
     """What `decide` would answer at every threshold there may be, the lowest first.
 

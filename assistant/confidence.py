@@ -26,6 +26,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from assistant.models import ConfidenceLevel
 from assistant.signals import compute_signals
+from assistant.writers import is_generating
 from knowledge.retrieval import Retrieval
 
 DEFAULT_FILE = Path(__file__).with_name("confidence_default.json")
@@ -141,7 +142,8 @@ def assess(retrieval: Retrieval, site: SiteCalibration | None = None) -> Confide
     is_other = retrieval.article_language != retrieval.question_language
     raw = model.score(signals, is_other_language=is_other) if retrieval.passages else 0.0
     threshold, high, name = model.threshold, model.high, model.name
-    score, calibrated = raw, model.fits(retrieval.recipe)
+    # The shipped model was fitted on quotes: what a language model makes of the same passages it has not seen.
+    score, calibrated = raw, model.fits(retrieval.recipe) and not is_generating()
     if site is not None and (site.recipe, site.model) == (retrieval.recipe, model.fingerprint):
         threshold, high, name, calibrated = site.threshold, max(model.high, site.threshold), site.name, True
         if site.rescale is not None and retrieval.passages:

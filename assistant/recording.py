@@ -11,6 +11,7 @@ from assistant.asking import Decision
 from assistant.desk.clock import arrive
 from assistant.models import (
     Answer,
+    AnswerEvidence,
     Citation,
     ConsideredPassage,
     Priority,
@@ -99,6 +100,10 @@ def publish_answer(question: Question, decision: Decision) -> None:
         )
         for citation in draft.citations
     )
+    if draft.generations:
+        AnswerEvidence.objects.create(
+            question=question, generations=[one.as_record() for one in draft.generations]
+        )
 
 
 def escalate(

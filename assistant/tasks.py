@@ -13,6 +13,7 @@ from assistant.hooks.handing_over import hand_over_due
 from assistant.interrupted import settle_interrupted
 from assistant.mailroom import inbox
 from assistant.mailroom.visiting import visit_quietly
+from assistant.writers.spending import forget_old_replies
 from knowledge.turns import Turn, our_turn
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ def fetch_mail_task() -> None:
 def forget_full_budgets_task() -> None:
     try:
         forget_full_budgets()
+        forget_old_replies()
     except (OperationalError, InterfaceError) as error:
         log.warning("Full budgets are left to the next sweep: %s", error)
 

@@ -26,7 +26,11 @@ def _read(reader: str, name: str, default: Any, **options: Any) -> Any:
         return getattr(env, reader)(name, default, **options)
     except (EnvError, ValueError) as error:
         found = os.environ.get(name, "")
-        shown = found if "PASSWORD" not in name and "://" not in found and "SECRET" not in name else "a value"
+        shown = (
+            found
+            if "PASSWORD" not in name and "://" not in found and "SECRET" not in name and "KEY" not in name
+            else "a value"
+        )
         raise ImproperlyConfigured(f"{name}: found {shown!r}. {error}") from error
 
 
@@ -241,6 +245,23 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # --- answering --------------------------------------------------------------------------------------
 ANSWER_WRITER = _read("str", "ANSWER_WRITER", "extractive")
+# Of a chat model; none of these counts for extractive answers (docs/grounding.md).
+WRITER_BASE_URL = _read("str", "WRITER_BASE_URL", "")  # empty: the provider's own
+WRITER_API_KEY = _secret("WRITER_API_KEY")  # empty: what the provider's package finds by itself
+# Seconds for all that is asked of a model for one question. A request has ten in all.
+WRITER_SECONDS = _read("float", "WRITER_SECONDS", 8.0, validate=validate.Range(min=1, max=8))
+WRITER_TEMPERATURE = _read("float", "WRITER_TEMPERATURE", 0.0, validate=validate.Range(min=0, max=2))
+WRITER_MAX_TOKENS = _read("int", "WRITER_MAX_TOKENS", 800, validate=validate.Range(min=50, max=8000))
+WRITER_OUTPUT = _read(
+    "str", "WRITER_OUTPUT", "auto", validate=validate.OneOf(["auto", "structured", "text"])
+)  # auto: structured where the server takes a schema
+WRITER_TOKENS_PER_DAY = _read("int", "WRITER_TOKENS_PER_DAY", 1_000_000, validate=validate.Range(min=0))
+WRITER_COST_PER_DAY = _read(
+    "float", "WRITER_COST_PER_DAY", 0.0, validate=validate.Range(min=0)
+)  # 0: no limit
+# For a million tokens, in whatever currency the limit is in.
+WRITER_PRICE_INPUT = _read("float", "WRITER_PRICE_INPUT", 0.0, validate=validate.Range(min=0))
+WRITER_PRICE_OUTPUT = _read("float", "WRITER_PRICE_OUTPUT", 0.0, validate=validate.Range(min=0))
 CONFIDENCE_FILE = _read("str", "CONFIDENCE_FILE", "")  # empty: the coefficients shipped with the project
 
 # --- background work: no broker means that tasks run inline, on the same code path --------------------

@@ -1,12 +1,5 @@
-"""What the writers may say: verbatim blocks, or a model's sentences that stand on a verbatim quote."""
+"""What the extractive writer says: verbatim blocks. Of models: test_generated_answers."""
 
-import json
-
-import pytest
-from langchain_core.language_models.fake_chat_models import FakeListChatModel
-
-from assistant.writers import WriterUnavailable
-from assistant.writers.chat import ChatWriter
 from assistant.writers.extractive import ONE_SCREEN, ExtractiveWriter
 from tests.builders import passage, retrieval
 
@@ -77,46 +70,3 @@ def test_continued_table_shows_its_head_but_does_not_quote_it():
 
 def test_no_passages_no_answer():
     assert ExtractiveWriter().write(retrieval("anything")) is None
-
-
-def _chat(reply: object) -> ChatWriter:
-    text = reply if isinstance(reply, str) else json.dumps(reply)
-    return ChatWriter("fake:model", FakeListChatModel(responses=[text]))
-
-
-def _sentence(text: str, number: object, quote: object) -> dict[str, object]:
-    return {"text": text, "passage": number, "quote": quote}
-
-
-def test_chat_writer_keeps_only_sentences_with_a_verbatim_quote():
-    source = retrieval("What does it cost?", passage("The pause costs 9 euros a month.", start=10, end=42))
-    reply = {
-        "sentences": [
-            _sentence("It costs 9 euros.", 1, "costs 9 euros a month"),
-            _sentence("It is free for students.", 1, "free for students"),
-            _sentence("Out of range.", 2, "costs 9 euros a month"),
-            _sentence("Zero is out of range.", 0, "costs 9 euros a month"),
-            _sentence("See [here](https://evil.example) <b>now</b>", 1, "The pause"),
-            "not even an object",
-        ]
-    }
-    draft = _chat(reply).write(source)
-    assert draft is not None
-    assert [block.text for block in draft.blocks] == ["It costs 9 euros.", "See here now"]
-    assert draft.citations[0].quote == "costs 9 euros a month"
-    assert draft.citations[0].start == 10 + len("The pause ")
-    assert "students" not in draft.text
-
-
-@pytest.mark.parametrize("reply", ["", "no json here", '{"sentences": 5}', '{"other": []}', "{broken"])
-def test_chat_writer_that_gives_rubbish_is_unavailable(reply):
-    with pytest.raises(WriterUnavailable):
-        _chat(reply).write(retrieval("q", passage("text")))
-
-
-def test_chat_writer_with_nothing_supported_gives_no_answer():
-    assert _chat({"sentences": []}).write(retrieval("q", passage("text"))) is None
-    assert (
-        _chat({"sentences": [_sentence("Invented.", 1, "not there")]}).write(retrieval("q", passage("text")))
-        is None
-    )

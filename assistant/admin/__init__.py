@@ -2,6 +2,7 @@
 
 from assistant.admin.desk_rules import DeskRulesAdmin, HolidayAdmin, KnownProblemAdmin, RotaMemberAdmin
 from assistant.admin.evaluations import EvaluatedQuestionAdmin
+from assistant.admin.evidence import ModelUsageAdmin
 from assistant.admin.hooks import HandOffAdmin, WebhookDeliveryAdmin, WebhookEndpointAdmin
 from assistant.admin.inbound import InboundMailAdmin, MailboxAdmin
 from assistant.admin.lessons import CannedReplyAdmin, LessonAdmin, RatingAdmin
@@ -21,6 +22,7 @@ __all__ = [
     "KnownProblemAdmin",
     "LessonAdmin",
     "MailboxAdmin",
+    "ModelUsageAdmin",
     "QuestionAdmin",
     "RatingAdmin",
     "RotaMemberAdmin",

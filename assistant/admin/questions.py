@@ -13,6 +13,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from assistant.admin.drilling import described
+from assistant.admin.evidence import evidence_view, parts_of
 from assistant.admin.judging import (
     BY_LOT,
     CategoryFilter,
@@ -103,7 +104,7 @@ class QuestionAdmin(SavedViews, JudgeActions, LookOnly, _QuestionAdmin):
         questions = super().get_queryset(request)
         if is_changelist(request):
             return questions.defer("confidence_signals", "ticket__detail", "feedback__comment")
-        return questions.select_related("answer", "ticket", "feedback", "user", "conversation")
+        return questions.select_related("answer", "ticket", "feedback", "user", "conversation", "evidence")
 
     def get_urls(self) -> list[URLPattern]:
         judged = path(
@@ -111,7 +112,12 @@ class QuestionAdmin(SavedViews, JudgeActions, LookOnly, _QuestionAdmin):
             self.admin_site.admin_view(judge_view),
             name="assistant_question_judge",
         )
-        return [judged, *super().get_urls()]
+        evidence = path(
+            "<int:question_id>/evidence.json",
+            self.admin_site.admin_view(evidence_view),
+            name="assistant_question_evidence",
+        )
+        return [judged, evidence, *super().get_urls()]
 
     def get_ordering(self, request: HttpRequest) -> Any:
         if is_changelist(request) and request.GET.get(JudgementFilter.parameter_name) == "sample":
@@ -129,6 +135,7 @@ class QuestionAdmin(SavedViews, JudgeActions, LookOnly, _QuestionAdmin):
         question = context.get("original")
         if question is not None:
             story = context["story"] = story_of(question)
+            context["evidence"] = parts_of(question)
             context["judge"] = panel_of(question, story, request.user)
             context["title"], context["subtitle"] = _("Question"), None
         return super().render_change_form(request, context, *args, **options)

@@ -7,6 +7,7 @@ models here, so it is imported as well.
 from assistant.models.budgets import SpentBudget
 from assistant.models.desk import PLACE, Assignment, CannedReply, DeskRules, Holiday, Presence, RotaMember
 from assistant.models.escalation_phrases import EscalationPhrase, Matter
+from assistant.models.generation import AnswerEvidence, ModelReply, ModelUsage
 from assistant.models.lessons import FOR_EDITORS, Lesson, LessonKind, Rating
 from assistant.models.mails import Mail, MailKind, MailQuerySet
 from assistant.models.problems import KnownProblem
@@ -47,6 +48,7 @@ __all__ = [
     "PLACE",
     "UNSETTLED",
     "Answer",
+    "AnswerEvidence",
     "Assignment",
     "CannedReply",
     "Channel",
@@ -67,6 +69,8 @@ __all__ = [
     "MailQuerySet",
     "Matter",
     "MessageAuthor",
+    "ModelReply",
+    "ModelUsage",
     "Presence",
     "Priority",
     "Question",

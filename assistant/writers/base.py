@@ -1,8 +1,11 @@
 """What a writer takes and gives."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol
 
 from knowledge.retrieval import Retrieval, RetrievedPassage
 
@@ -29,10 +32,58 @@ class Block:
 
 
 @dataclass(frozen=True)
+class CheckedSentence:
+    """A sentence that a model proposed, and why it is not shown."""
+
+    text: str
+    passage: int | None  # as the model numbered it, 1-based
+    quote: str
+    problems: tuple[
+        tuple[str, str], ...
+    ]  # kind (`assistant.grounding.Problem`) and what it is about; empty: shown
+    cosine: float | None = None  # -1..1, to its quote
+    coverage: float | None = None  # 0..1
+
+
+@dataclass(frozen=True)
+class ShownPassage:
+    """What the model was given under a number."""
+
+    number: int  # 1-based
+    article_id: int
+    revision: int
+    start: int  # character offsets into the article body
+    end: int
+
+
+@dataclass(frozen=True)
+class Generation:
+    """How an answer by a model came about: what an auditor asks for."""
+
+    model: str
+    prompt: str  # version
+    parameters: dict[str, Any]
+    question: str  # in the wording that was sent
+    passages: tuple[ShownPassage, ...]
+    withheld: int = 0  # passages that were not shown to the model, because they speak to it
+    reply: str = ""  # of the model, as it came; cut where it is endless
+    sentences: tuple[CheckedSentence, ...] = ()
+    stands_in: str = ""  # why the answer is quoted after all; empty: it is the model's
+    is_cached: bool = False
+    elapsed_ms: int = 0  # of the model alone
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def as_record(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Draft:
     blocks: tuple[Block, ...]
     citations: tuple[DraftCitation, ...]
     writer: str
+    generations: tuple[Generation, ...] = ()  # one a question that was put to a model
 
     @property
     def text(self) -> str:
@@ -60,10 +111,48 @@ def joined(drafts: Sequence[Draft]) -> Draft:
             renumbered = Block(block.text, tuple(numbers[number] for number in block.citations))
             if renumbered not in blocks:
                 blocks.append(renumbered)
-    return Draft(tuple(blocks), tuple(citations), drafts[0].writer)
+    # Where a part is a model's, the whole is not verbatim.
+    writer = next((one.writer for one in drafts if one.generations and not one.generations[-1].stands_in), "")
+    generations = tuple(one for draft in drafts for one in draft.generations)
+    return Draft(tuple(blocks), tuple(citations), writer or drafts[0].writer, generations)
 
 
 class AnswerWriter(Protocol):
     def write(self, retrieval: Retrieval) -> Draft | None:
         """An answer from these passages, or None where they support none. Raises WriterUnavailable."""
         ...
+
+
+# --- how long, and what for --------------------------------------------------------------------------------
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+_is_strict: ContextVar[bool] = ContextVar("is_strict", default=False)
+
+
+@contextlib.contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """For everything that is written for one question, however many parts it has."""
+    token = _deadline.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def seconds_left(most: float) -> float:
+    deadline = _deadline.get()
+    return most if deadline is None else max(0.0, min(most, deadline - time.monotonic()))
+
+
+@contextlib.contextmanager
+def no_stand_ins() -> Iterator[None]:
+    """What is measured has to be the model's own: where it is away, WriterUnavailable is raised."""
+    token = _is_strict.set(True)
+    try:
+        yield
+    finally:
+        _is_strict.reset(token)
+
+
+def wants_no_stand_ins() -> bool:
+    return _is_strict.get()

@@ -1,0 +1,130 @@
+"""A server that speaks OpenAI's protocol over a real port, and behaves as a test says."""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Asked:
+    """What a request put to the model."""
+
+    rules: str
+    passages: list[dict[str, Any]]
+    question: str
+    is_structured: bool
+    body: dict[str, Any]
+
+
+@dataclass
+class Said:
+    """What the server does with a request. `content` None: a message without text."""
+
+    content: str | None = ""
+    status: int = 200
+    message: dict[str, Any] = field(default_factory=dict)  # beside the content
+    finish_reason: str = "stop"
+    raw: bytes | None = None  # the whole body, instead of all above
+    wait_seconds: float = 0.0
+    drip_seconds: float = 0.0  # between bytes
+    cut_after: int | None = None  # bytes of the body, then the connection is closed
+
+
+Behaviour = Callable[[Asked], Said]
+
+
+class ChatServer:
+    def __init__(self) -> None:
+        self.behaviour: Behaviour = lambda asked: Said('{"sentences": []}')
+        self.asked: list[Asked] = []
+        self.takes_schema = True
+        self.stopping = threading.Event()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                outer._serve(self)
+
+            def log_message(self, *_arguments: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def __enter__(self) -> "ChatServer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
+        body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+        data = json.loads(body["messages"][-1]["content"])
+        asked = Asked(
+            rules=body["messages"][0]["content"],
+            passages=data["passages"],
+            question=data["question"],
+            is_structured="response_format" in body,
+            body=body,
+        )
+        self.asked.append(asked)
+        is_refused = asked.is_structured and not self.takes_schema
+        said = Said(status=400) if is_refused else self.behaviour(asked)
+        if said.wait_seconds:
+            self.stopping.wait(said.wait_seconds)
+        content = said.raw if said.raw is not None else json.dumps(_completion(said, body)).encode()
+        with contextlib.suppress(OSError):
+            handler.send_response(said.status)
+            handler.send_header("Content-Type", "application/json")
+            handler.send_header("Content-Length", str(len(content)))
+            handler.end_headers()
+            for piece in self._pieces(content, said):
+                handler.wfile.write(piece)
+                handler.wfile.flush()
+
+    def _pieces(self, content: bytes, said: Said) -> Iterator[bytes]:
+        content = content[: said.cut_after]
+        if not said.drip_seconds:
+            yield content
+            return
+        for at in range(len(content)):
+            if self.stopping.wait(said.drip_seconds):
+                return
+            yield content[at : at + 1]
+
+
+def _completion(said: Said, body: dict[str, Any]) -> dict[str, Any]:
+    if said.status != 200:
+        return {"error": {"message": "no", "type": "server_error", "code": None, "param": None}}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": body["model"],
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": said.content, **said.message},
+                "finish_reason": said.finish_reason,
+            }
+        ],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
+    }
+
+
+def sentences(*rows: tuple[str, object, str]) -> str:
+    """A reply in the form that is asked for: text, number of the passage, quote."""
+    return json.dumps(
+        {"sentences": [{"text": text, "passage": number, "quote": quote} for text, number, quote in rows]},
+        ensure_ascii=False,
+    )
