@@ -96,6 +96,7 @@ class Step:
     by_words: int
     lines: tuple[PassageLine, ...]
     others_in_pool: int
+    is_reranked: bool  # a cross-encoder has changed the order; the ranking values stay with the places
     kept_out: tuple[KeptOut, ...]
     parts: tuple[Part, ...]  # the largest first
     intercept: float  # of the same log-odds
@@ -178,6 +179,8 @@ def _step(seen: Seen, *, is_decisive: bool, asked: str, reader: Reader) -> Step:
             for passage in retrieval.passages[:POOL_SHOWN]
         ),
         others_in_pool=max(0, len(candidates) - POOL_SHOWN),
+        is_reranked=[passage.passage_id for passage in retrieval.passages]
+        != [candidate.passage_id for candidate in candidates[: len(retrieval.passages)]],
         kept_out=_kept_out(seen, reader),
         parts=parts,
         intercept=intercept,

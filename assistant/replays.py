@@ -45,7 +45,7 @@ class Replay(models.Model):
     audience = models.CharField(_("audience"), max_length=12, choices=Audience, blank=True)
     translation_group = models.CharField(max_length=200, blank=True)
     withdrawn = models.ManyToManyField(Article, related_name="+")  # what would be archived
-    # Of every article concerned, as it was when this was asked for: its id -> its `content_fingerprint`.
+    # Of every article concerned, as it was when this was asked for: its id -> a fingerprint (`whatif.running`).
     editions = models.JSONField(default=dict)
 
     done = models.PositiveIntegerField(default=0)  # questions compared so far

@@ -9,6 +9,7 @@ from assistant import outbox
 from assistant.abuse.budgets import forget_full_budgets
 from assistant.desk.sweep import keep_the_rules
 from assistant.hooks import deliveries
+from assistant.hooks.handing_over import hand_over_due
 from assistant.interrupted import settle_interrupted
 from assistant.mailroom import inbox
 from assistant.mailroom.visiting import visit_quietly
@@ -59,6 +60,14 @@ def deliver_due_webhooks_task() -> None:
         deliveries.send_due()
     except (OperationalError, InterfaceError) as error:
         log.warning("Webhooks are left to the next sweep: %s", error)
+
+
+@shared_task(name="assistant.hand_over_due", soft_time_limit=150, time_limit=180)  # type: ignore[untyped-decorator]
+def hand_over_due_task() -> None:
+    try:
+        hand_over_due()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("Hand-offs are left to the next sweep: %s", error)
 
 
 @shared_task(name="assistant.fetch_mail", soft_time_limit=210, time_limit=240)  # type: ignore[untyped-decorator]

@@ -48,6 +48,7 @@ def post_worker_init(worker: Any) -> None:  # noqa: ARG001 (gunicorn's signature
         threading.Thread(target=_warm, name="warm-up", daemon=True).start()
         return
     from assistant.hooks import deliveries
+    from assistant.hooks.handing_over import hand_over_due
     from assistant.mailroom import inbox
     from assistant.mailroom.visiting import visit_quietly
     from assistant.rounds import Round
@@ -57,6 +58,8 @@ def post_worker_init(worker: Any) -> None:  # noqa: ARG001 (gunicorn's signature
     _sweepers.extend((IndexSweeper(on_warm=_report), OutboxSweeper()))
     _sweepers.append(Round("inbox", inbox.process_due, every_seconds=2.0))
     _sweepers.append(Round("webhooks", deliveries.send_due, every_seconds=2.0))
+    if settings.HANDOFF_TO:
+        _sweepers.append(Round("hand-offs", hand_over_due, every_seconds=5.0))
     if settings.IMAP_URL:
         _sweepers.append(Round("mailbox", visit_quietly, every_seconds=settings.IMAP_SECONDS))
     for sweeper in _sweepers:

@@ -312,6 +312,7 @@ CELERY_BEAT_SCHEDULE = {  # seconds; a wake-up that nobody took by then is not w
     "settle": {"task": "assistant.settle_interrupted", "schedule": 30.0, "options": {"expires": 30.0}},
     "resume-replays": {"task": "assistant.resume_replays", "schedule": 30.0, "options": {"expires": 30.0}},
     "webhooks": {"task": "assistant.deliver_due_webhooks", "schedule": 30.0, "options": {"expires": 30.0}},
+    "hand-offs": {"task": "assistant.hand_over_due", "schedule": 30.0, "options": {"expires": 30.0}},
     "read-mail": {"task": "assistant.process_due_mail", "schedule": 30.0, "options": {"expires": 30.0}},
     "gaps": {"task": "assistant.look_for_gaps", "schedule": 60.0, "options": {"expires": 60.0}},
 }
@@ -333,9 +334,9 @@ DEFAULT_FROM_EMAIL = _read("str", "DEFAULT_FROM_EMAIL", "help@localhost")
 
 # --- e-mail that comes in (assistant.mailroom); nothing set: none does -------------------------------------
 MAIL_ADDRESS = _read("str", "MAIL_ADDRESS", "")  # such as help@example.org; replies go to help+…@example.org
-# Between an address and its tag; empty where the mail server knows no such addresses: then replies go to
+# Between an address and its tag; "none" where the mail server knows no such addresses: then replies go to
 # MAIL_ADDRESS itself and are known by the mails that they answer.
-MAIL_TAG_SEPARATOR = _read("str", "MAIL_TAG_SEPARATOR", "+", validate=validate.OneOf(["+", "-", "=", ""]))
+MAIL_TAG_SEPARATOR = _read("str", "MAIL_TAG_SEPARATOR", "+", validate=validate.OneOf(["+", "-", "=", "none"]))
 # Name under which our own mail server writes Authentication-Results; empty: nothing is known about senders.
 MAIL_AUTHSERV_ID = _read("str", "MAIL_AUTHSERV_ID", "")
 MAIL_MAX_MB = _read("int", "MAIL_MAX_MB", 25, validate=validate.Range(min=1, max=100))
@@ -344,6 +345,20 @@ MAIL_WEBHOOK_SECRETS = _secret("MAIL_WEBHOOK_SECRET").split()  # the newest firs
 WEBHOOK_PRIVATE_HOSTS = [  # names in an internal network that webhooks may go to, also by http://
     name.lower() for name in _read("list", "WEBHOOK_PRIVATE_HOSTS", [])
 ]
+# Another help desk in which tickets are opened as well (assistant.hooks.handing_over).
+HANDOFF_TO = _read("str", "HANDOFF_TO", "", validate=validate.OneOf(["", "zammad", "zendesk"]))
+HANDOFF_URL = _read("str", "HANDOFF_URL", "").rstrip("/")  # such as https://example.zendesk.com
+HANDOFF_USER = _read("str", "HANDOFF_USER", "")  # the agent's e-mail address, for Zendesk alone
+HANDOFF_TOKEN = _secret("HANDOFF_TOKEN")
+HANDOFF_GROUP = _read("str", "HANDOFF_GROUP", "Users")  # the group of new tickets, for Zammad alone
+HANDOFF_ALL = _read("bool", "HANDOFF_ALL", False) and bool(
+    HANDOFF_TO
+)  # each new ticket, not only those chosen
+if HANDOFF_TO and not (HANDOFF_URL and HANDOFF_TOKEN and (HANDOFF_USER or HANDOFF_TO == "zammad")):
+    raise ImproperlyConfigured(
+        f"HANDOFF_TO: {HANDOFF_TO!r} needs HANDOFF_URL and HANDOFF_TOKEN (or HANDOFF_TOKEN_FILE), and Zendesk "
+        "HANDOFF_USER as well."
+    )
 IMAP_URL = _secret("IMAP_URL")  # imaps://user@host/INBOX?done=Archive
 IMAP_PASSWORD = _secret("IMAP_PASSWORD")
 IMAP_SECONDS = _read("float", "IMAP_SECONDS", 60.0, validate=validate.Range(min=5))  # between two visits

@@ -9,6 +9,7 @@ from django.contrib.auth.views import LogoutView
 from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path, re_path
 
+from assistant.mailroom.receiving import receive_mail
 from helpcenter import views
 from helpcenter.home import home
 from knowledge.media import serve_picture
@@ -19,6 +20,7 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
+    path("inbound/mail/", receive_mail, name="receive-mail"),
     path("robots.txt", views.robots, name="robots"),
     path("", include("knowledge.machine_urls")),
     re_path(r"^media/articles/(?P<name>[0-9a-f]{40}\.(?:png|jpg|gif|webp))$", serve_picture, name="picture"),

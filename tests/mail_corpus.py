@@ -358,8 +358,8 @@ def headers() -> Iterator[Sample]:
             b"Subject: Re: Invoice", b"Subject: " + subject.replace("\n", "\r\n").encode()
         )
         yield Sample(f"subject-{name}", raw, text=body, subject=expected)
-    for name, subject in (("utf8", "Grüße".encode()), ("latin1", "Grüße".encode("latin-1"))):
-        raw = mail(body).replace(b"Subject: Re: Invoice", b"Subject: " + subject)
+    for name, raw_subject in (("utf8", "Grüße".encode()), ("latin1", "Grüße".encode("latin-1"))):
+        raw = mail(body).replace(b"Subject: Re: Invoice", b"Subject: " + raw_subject)
         yield Sample(f"subject-raw-{name}", raw, text=body, subject="Grüße")
     for name, sender in (
         ("bare", "ada@example.org"),

@@ -15,8 +15,9 @@ NOBODY_IS_ADDRESSED = {
     "It is hard to understand",
     "It quoted an article that has been withdrawn since.",
 }
-STAFF_ONLY = ("admin", "management", "importers", "migrations", "demo", "static")
-STAFF_MODULES = ("logo.py", "site.py", "roles.py", "serving.py", "checks.py")
+STAFF_ONLY = ("admin", "management", "importers", "migrations", "demo", "static", "mailroom")
+STAFF_MODULES = ("logo.py", "site.py", "roles.py", "serving.py", "checks.py", "workflow.py")
+STAFF_FILES = ("knowledge/services.py",)
 
 
 def _texts(entry: polib.POEntry) -> list[str]:
@@ -30,6 +31,8 @@ def _read_by_customers() -> set[str]:
         for path in (settings.BASE_DIR / room).rglob("*.py"):
             if set(path.parts) & set(STAFF_ONLY) or path.name in STAFF_MODULES:
                 continue
+            if str(path.relative_to(settings.BASE_DIR)) in STAFF_FILES:
+                continue
             found.update(
                 node.value
                 for node in ast.walk(ast.parse(path.read_text()))
@@ -40,7 +43,11 @@ def _read_by_customers() -> set[str]:
 
 def _templates() -> str:
     folder = settings.BASE_DIR / "templates"
-    pages = [path for path in folder.rglob("*.*") if "admin" not in path.relative_to(folder).parts]
+    pages = [
+        path
+        for path in folder.rglob("*.*")
+        if "admin" not in path.relative_to(folder).parts and not path.name.startswith("editor_")
+    ]
     text = " ".join(Path(path).read_text() for path in pages)
     return re.sub(r"\{\{\s*(\w+)\s*\}\}", r"%(\1)s", text)
 

@@ -39,7 +39,8 @@ def _around(directions: np.ndarray, *, each: int, noise: float, common: float) -
     rows = (
         rows + noise * rng.normal(size=rows.shape) / np.sqrt(rows.shape[1]) + common * np.ones(rows.shape[1])
     )
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    unit: np.ndarray = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def test_what_all_have_in_common_does_not_make_them_one():
@@ -100,9 +101,10 @@ def desk(make_article) -> Article:
     make_article(
         "Paying by PayPal", "We accept PayPal in Germany and Austria. Link the account under Payment."
     )
-    return make_article(
+    article: Article = make_article(
         "Give the bike back", "Bring the bike back to any shop. Take off locks and bags before that."
     )
+    return article
 
 
 def declined(article: Article, *texts: str) -> list[Question]:
@@ -337,7 +339,7 @@ def test_a_decision_that_came_first_is_not_overwritten(desk, monkeypatch):
     asked = declined(desk, *VOUCHERS)
     refresh()
     gap = gap_of(asked[0])
-    tried = []
+    tried: list[object] = []
 
     def and_somebody_sets_it_aside(gaps):
         if not tried:

@@ -6,6 +6,7 @@ import hmac
 import json
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -158,7 +159,7 @@ def test_pauses_grow_and_a_receiver_may_ask_for_longer_ones(endpoint, sink):
     sink.answer = (429, {"Retry-After": "900"})
     deliveries.send_due()
     delivery = WebhookDelivery.objects.get()
-    assert delivery.due_at > timezone.now() + timedelta(seconds=850)
+    assert delivery.due_at and delivery.due_at > timezone.now() + timedelta(seconds=850)
     deliveries.send_due()
     assert len(sink.received) == 1
 
@@ -219,7 +220,7 @@ def test_after_a_rotation_both_secrets_sign_for_a_day(endpoint, sink):
 
 def test_signatures_hold_for_one_body_one_id_one_moment():
     secret = new_secret()
-    right = {"message_id": "msg_1", "timestamp": "1000", "body": b"{}", "now": 1100.0}
+    right: dict[str, Any] = {"message_id": "msg_1", "timestamp": "1000", "body": b"{}", "now": 1100.0}
     right["signature"] = f"v1,AAAA v2,x {sign([secret], message_id='msg_1', timestamp=1000, body=b'{}')}"
     verify([new_secret(), secret], **right)
     for wrong in (

@@ -198,6 +198,7 @@ def test_views_are_counted_of_readers_alone_and_written_together(client, editor,
 
 
 def _figures(make_article, staff) -> Article:
+    article: Article
     article, other = make_article("Pause", "Text.", synced=False), make_article("Other", synced=False)
     first = answered(article, text="How do I pause?", confidence_score=0.9)
     second = answered(other, article, text="What does it cost?", confidence_score=0.5)

@@ -1,6 +1,7 @@
 """A mailbox is emptied into rows: nothing is marked before it is committed, and nothing is lost or taken twice."""
 
 import io
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -86,7 +87,7 @@ def test_of_a_mail_that_is_too_large_the_head_comes_and_the_rest_stays(server, s
     settings.MAIL_MAX_MB, settings.IMAP_URL = 1, f"{settings.IMAP_URL}?done=Archive"
     server.deliver(mail("z" * 2_000_000, subject="My film"))
     assert visit() == 1
-    row = InboundMail.objects.get()
+    row: Any = InboundMail.objects.get()
     assert not row.is_whole and row.size > 2_000_000 and len(row.content.raw) < 1000
     inbox.process(row.pk)
     row.refresh_from_db()

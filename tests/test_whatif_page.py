@@ -13,6 +13,7 @@ from assistant.roles import ensure_groups
 from assistant.services import ask_question
 from assistant.whatif import running
 from assistant.whatif.questions import past_questions
+from knowledge.changes import keep
 from knowledge.embeddings import EmbedderUnavailable, use_embedder
 from knowledge.models import Article, Passage
 from knowledge.trial import Change, Overtaken, Trial
@@ -86,6 +87,18 @@ def test_a_draft_that_answers_a_known_gap(client, begin, draft):
     assert "earlier text" not in page_of(client, replay)  # that is what was tried
     draft.body += " And more."
     draft.save()
+    assert "earlier text" in page_of(client, replay)
+
+
+def test_a_change_in_preparation_makes_it_outdated(client, begin, center, staff):
+    """The article that is online stays as it is; what is worked on moves."""
+    pause = center["pause"]
+    replay = begin(f"publish/{pause.pk}/", title=pause.title, body="A pause costs 7 euros.")
+    pause.body = "A pause costs 7 euros."
+    keep(edited=pause, by=staff, may_publish=True)
+    assert "earlier text" not in page_of(client, replay)
+    pause.body = "A pause costs 8 euros."
+    keep(edited=pause, by=staff, may_publish=True)
     assert "earlier text" in page_of(client, replay)
 
 

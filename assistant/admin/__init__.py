@@ -3,7 +3,7 @@
 from assistant.admin.desk_rules import DeskRulesAdmin, HolidayAdmin, KnownProblemAdmin, RotaMemberAdmin
 from assistant.admin.evaluations import EvaluatedQuestionAdmin
 from assistant.admin.evidence import ModelUsageAdmin
-from assistant.admin.hooks import WebhookDeliveryAdmin, WebhookEndpointAdmin
+from assistant.admin.hooks import HandOffAdmin, WebhookDeliveryAdmin, WebhookEndpointAdmin
 from assistant.admin.inbound import InboundMailAdmin, MailboxAdmin
 from assistant.admin.lessons import CannedReplyAdmin, LessonAdmin, RatingAdmin
 from assistant.admin.phrases import EscalationPhraseAdmin
@@ -16,6 +16,7 @@ __all__ = [
     "EscalationPhraseAdmin",
     "EvaluatedQuestionAdmin",
     "FeedbackAdmin",
+    "HandOffAdmin",
     "HolidayAdmin",
     "InboundMailAdmin",
     "KnownProblemAdmin",

@@ -8,13 +8,15 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from assistant.hooks.deliveries import OLD_SECRET_HOURS, rotate_secret, send_again
 from assistant.hooks.events import owe_test
-from assistant.hooks.models import Event, WebhookDelivery, WebhookEndpoint
+from assistant.hooks.handing_over import try_again
+from assistant.hooks.models import Event, HandOff, WebhookDelivery, WebhookEndpoint
 from assistant.hooks.targets import TargetRefused, target_of
 from knowledge.admin.display import STYLESHEET, badge, short_moment
 
@@ -23,16 +25,17 @@ if TYPE_CHECKING:
     _EndpointForm = forms.ModelForm[WebhookEndpoint]
     _EndpointAdmin = admin.ModelAdmin[WebhookEndpoint]
     _DeliveryAdmin = admin.ModelAdmin[WebhookDelivery]
+    _HandOffAdmin = admin.ModelAdmin[HandOff]
 else:
     _EndpointForm = forms.ModelForm
-    _EndpointAdmin = _DeliveryAdmin = admin.ModelAdmin
+    _EndpointAdmin = _DeliveryAdmin = _HandOffAdmin = admin.ModelAdmin
 
 _SHOWN_ONCE = "webhook_secret"  # in the session, until the page that shows it
 
 
 class EndpointForm(_EndpointForm):
     events = forms.MultipleChoiceField(
-        label=_("events"),
+        label=_("Events"),
         choices=[choice for choice in Event.choices if choice[0] != Event.TEST],
         widget=forms.CheckboxSelectMultiple,
     )
@@ -183,3 +186,42 @@ class WebhookDeliveryAdmin(_DeliveryAdmin):
         if delivery.is_given_up:
             return badge(_("Given up"), "bad", delivery.error)
         return badge(_("Waiting"), "notice", delivery.error)
+
+
+@admin.register(HandOff)
+class HandOffAdmin(_HandOffAdmin):
+    """Tickets that were opened in the other help desk, and those that could not be."""
+
+    list_display = ("created_at", "ticket", "state", "there", "attempts", "error")
+    list_display_links = None
+    list_filter = (("done_at", admin.EmptyFieldListFilter), "created_at")
+    list_select_related = ("ticket",)
+    list_per_page = 50
+    search_fields = ("ticket__reference", "number")
+    actions = ("try_selected_again",)
+
+    class Media:
+        css = STYLESHEET
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @admin.action(description=_("Try selected hand-offs again"), permissions=["change"])
+    def try_selected_again(self, request: HttpRequest, queryset: QuerySet[HandOff]) -> None:
+        count = sum(try_again(hand_off) for hand_off in queryset)
+        self.message_user(
+            request,
+            ngettext("%(count)d hand-off is tried again.", "%(count)d hand-offs are tried again.", count)
+            % {"count": count},
+            messages.SUCCESS if count else messages.INFO,
+        )
+
+    @admin.display(description=_("state"))
+    def state(self, hand_off: HandOff) -> SafeString:
+        if hand_off.done_at is not None:
+            return badge(_("Opened there"), "good")
+        return badge(_("Given up"), "bad") if hand_off.is_given_up else badge(_("Waiting"), "notice")
+
+    @admin.display(description=_("number there"))
+    def there(self, hand_off: HandOff) -> str | SafeString:
+        return format_html('<a href="{}">{}</a>', hand_off.link, hand_off.number) if hand_off.link else "–"

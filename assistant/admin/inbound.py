@@ -163,7 +163,7 @@ class InboundMailAdmin(_MailAdmin):
     @admin.display(description=_("subject and sender"), ordering="subject")
     def sender_and_subject(self, mail: InboundMail) -> SafeString:
         sender = f"{mail.sender_name} <{mail.sender}>" if mail.sender_name else mail.sender or "–"
-        return two_lines(Truncator(mail.subject or "–").chars(_SHORT), sender)
+        return two_lines(Truncator(mail.subject or mail.rfc_message_id or "–").chars(_SHORT), sender)
 
     @admin.display(description=_("became"), ordering="outcome")
     def became(self, mail: InboundMail) -> SafeString:

@@ -5,7 +5,6 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from assistant.api import threads, views
 from assistant.api.requests import UnknownAddressView
-from assistant.mailroom.receiving import receive_mail
 
 urlpatterns = [
     path("questions/", views.QuestionsView.as_view(), name="api-questions"),
@@ -19,7 +18,6 @@ urlpatterns = [
     path("tickets/<str:token>/close/", threads.TicketCloseView.as_view(), name="api-ticket-close"),
     path("tickets/<str:token>/reopen/", threads.TicketReopenView.as_view(), name="api-ticket-reopen"),
     path("conversations/<uuid:public_id>/", threads.ConversationView.as_view(), name="api-conversation"),
-    path("mail/", receive_mail, name="receive-mail"),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     re_path(r"", UnknownAddressView.as_view()),

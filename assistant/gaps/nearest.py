@@ -65,9 +65,10 @@ def nearest_of(groups: Sequence[Set[int]]) -> list[Nearest]:
 
 def _first_articles(question_ids: Set[int]) -> dict[int, int | None]:
     considered = ConsideredPassage.objects.filter(question__in=question_ids, rank=1)
-    found = dict(considered.values_list("question_id", "article_id"))
+    found: dict[int, int | None] = dict(considered.values_list("question_id", "article_id"))
     named = Label.articles.through.objects.filter(label__question__in=question_ids).order_by("-pk")
-    return found | dict(named.values_list("label__question_id", "article_id"))
+    found.update(named.values_list("label__question_id", "article_id"))
+    return found
 
 
 def _missing(

@@ -7,21 +7,19 @@ that it is from has changed since.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from assistant.calibration.store import in_force
-from assistant.confidence import assess
+from assistant.asking import Inquiry, decide, desk_of_site
 from assistant.gaps.grouping import centre_of
 from assistant.gaps.troubled import Troubled
 from assistant.labels import histories_of
 from assistant.wanted import Gap, Trouble
 from assistant.writers.extractive import ExtractiveWriter
-from knowledge.models import Article, IndexMark, Language, Passage
-from knowledge.retrieval import retrieve
+from knowledge.models import Article, IndexMark, Passage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,20 +106,15 @@ class Recheck:
 def _answered_by(one: Troubled, history: tuple[str, ...]) -> int | None:
     """The article that its answer would come from now. By the extractive writer: a chat model costs money by the word,
     and whether passages support an answer is nearly decided before one writes."""
-    question, site = one.question, in_force()
-    for article_language in sorted(Language.values, key=lambda code: code != question.language):
-        retrieval = retrieve(
-            question.text,
-            language=question.language,
-            article_language=article_language,
-            user=question.user,
-            history=history,
-        )
-        if retrieval.passages and assess(retrieval, site).is_sufficient:
-            draft = ExtractiveWriter().write(retrieval)
-            article_id = draft.citations[0].passage.article_id if draft and draft.citations else None
-            return article_id if article_id is not None and _is_news(one, article_id) else None
-    return None
+    question = one.question
+    decision = decide(
+        Inquiry(text=question.text, language=question.language, reader=question.user, history=history),
+        replace(desk_of_site(), writer=ExtractiveWriter()),
+    )
+    if decision.draft is None or not decision.draft.citations:
+        return None
+    article_id = decision.draft.citations[0].passage.article_id
+    return article_id if _is_news(one, article_id) else None
 
 
 def _is_news(one: Troubled, article_id: int) -> bool:

@@ -60,11 +60,11 @@ def troubled_questions(now: datetime, vectors: "Vectors") -> list[Troubled]:
     for sequel in sequels(_threads_that_went_on(since), vectors):
         found[sequel.question_id].add(sequel.trouble)
     newest = sorted(found, reverse=True)[:MOST]
-    questions = Question.objects.only(*_READ).in_bulk(newest)
+    read = Question.objects.only(*_READ).in_bulk(newest)
     return [
-        Troubled(questions[pk], tuple(trouble for trouble in Trouble if trouble in found[pk]))
+        Troubled(read[pk], tuple(trouble for trouble in Trouble if trouble in found[pk]))
         for pk in newest
-        if pk in questions
+        if pk in read
     ]
 
 
@@ -98,7 +98,7 @@ def sequels(conversation_ids: Collection[int], vectors: "Vectors") -> list[Seque
         before = [
             one
             for one in threads.get(conversation_id or 0, [])
-            if one.pk == question_id or (question_id is None and one.created_at <= opened_at)
+            if one.pk == question_id or (not question_id and one.created_at <= opened_at)
         ]
         # Without a question of its own it is about the one before it.
         if before and _was_answered(before[-1], right):

@@ -18,6 +18,7 @@ from simple_history.signals import post_create_historical_record
 
 from assistant.addresses import of_the_site
 from assistant.hooks.deliveries import owe
+from assistant.hooks.handing_over import owe_hand_off
 from assistant.hooks.models import Event, WebhookDelivery, WebhookEndpoint
 from assistant.models import MessageAuthor, Ticket, TicketMessage, TicketStatus
 
@@ -35,12 +36,16 @@ def owe_test(endpoint: WebhookEndpoint) -> None:
 
 
 def _after_change(instance: Ticket, history_instance: Any, **_signal: Any) -> None:
-    if not (endpoints := _listening()):
+    endpoints = _listening()
+    if not endpoints and not settings.HANDOFF_ALL:
         return
     earlier = Ticket.history.filter(id=instance.pk, history_id__lt=history_instance.pk)
     before = earlier.order_by("-history_id").first()
     for event, more in _changes(instance, before):
-        _owe(endpoints, event, {"ticket": _told(instance)} | more, ticket=instance)
+        if endpoints:
+            _owe(endpoints, event, {"ticket": _told(instance)} | more, ticket=instance)
+        if event == Event.CREATED and settings.HANDOFF_ALL:
+            owe_hand_off(instance)
 
 
 def _changes(ticket: Ticket, before: Any) -> Iterator[tuple[Event, dict[str, Any]]]:

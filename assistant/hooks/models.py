@@ -100,3 +100,34 @@ class WebhookDelivery(models.Model):
     @property
     def is_given_up(self) -> bool:
         return self.due_at is None and self.delivered_at is None
+
+
+class HandOff(models.Model):
+    """A ticket that is to be opened in another help desk (`handing_over`)."""
+
+    ticket = models.OneToOneField(Ticket, on_delete=models.CASCADE, related_name="hand_off")
+    due_at = models.DateTimeField(_("due"), null=True, default=timezone.now)  # as in `WebhookDelivery`
+    attempts = models.PositiveIntegerField(_("tries"), default=0)
+    error = models.CharField(_("error"), max_length=500, blank=True)
+    number = models.CharField(_("number there"), max_length=60, blank=True)
+    link = models.CharField(_("link"), max_length=500, blank=True)
+    done_at = models.DateTimeField(_("opened there"), null=True)
+    created_at = models.DateTimeField(_("asked for"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("hand-off")
+        verbose_name_plural = _("hand-offs")
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(done_at__isnull=True) | Q(due_at__isnull=True), name="hand_off_done_is_not_due"
+            ),
+        ]
+        indexes = [models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="hand_off_due")]
+
+    def __str__(self) -> str:
+        return self.number or str(self.ticket_id)
+
+    @property
+    def is_given_up(self) -> bool:
+        return self.due_at is None and self.done_at is None

@@ -22,7 +22,7 @@ _REFERENCE = re.compile(r"\[(?P<reference>T-[0-9A-Z]{4,10})\]", re.IGNORECASE)
 
 
 def mail_domain() -> str:
-    return settings.SITE_URL.split("://")[-1].split("/")[0].split(":")[0]
+    return str(settings.SITE_URL).split("://")[-1].split("/")[0].split(":")[0]
 
 
 def loop_value() -> str:
@@ -36,14 +36,12 @@ def reply_address(ticket: Ticket) -> str | None:
     if not inbound:
         return None
     local, _at, domain = inbound.rpartition("@")
-    if not settings.MAIL_TAG_SEPARATOR:
-        return str(inbound)
-    return f"{local}{settings.MAIL_TAG_SEPARATOR}{_tag(ticket)}@{domain}"
+    return f"{local}{separator}{_tag(ticket)}@{domain}" if (separator := _separator()) else str(inbound)
 
 
 def ticket_of_address(address: str) -> Ticket | None:
     """The ticket whose signed reply address this is."""
-    separator = settings.MAIL_TAG_SEPARATOR
+    separator = _separator()
     if not settings.MAIL_ADDRESS or not separator:
         return None
     own, _at, own_domain = settings.MAIL_ADDRESS.lower().rpartition("@")
@@ -59,13 +57,13 @@ def ticket_of_address(address: str) -> Ticket | None:
 
 def is_our_address(address: str) -> bool:
     """Our inbound address, with whatever tag, or the one that our mails are from."""
-    separator = settings.MAIL_TAG_SEPARATOR
+    separator = _separator()
     own, _at, own_domain = settings.MAIL_ADDRESS.lower().rpartition("@")
     local, _at, domain = address.lower().rpartition("@")
     if own and domain == own_domain and (local == own or (separator and local.startswith(own + separator))):
         return True
     sender = settings.DEFAULT_FROM_EMAIL.lower().rpartition("<")[2].rstrip("> ")
-    return address.lower() == sender
+    return bool(address.lower() == sender)
 
 
 def ticket_of_ids(message_ids: Iterable[str]) -> Ticket | None:
@@ -89,6 +87,11 @@ def is_our_id(message_id: str) -> bool:
 def ticket_of_subject(subject: str) -> Ticket | None:
     found = _REFERENCE.search(subject)
     return Ticket.objects.filter(reference=found["reference"].upper()).first() if found else None
+
+
+def _separator() -> str:
+    """Empty where the mail server knows no tags."""
+    return "" if settings.MAIL_TAG_SEPARATOR == "none" else str(settings.MAIL_TAG_SEPARATOR)
 
 
 def _tag(ticket: Ticket) -> str:

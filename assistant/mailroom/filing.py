@@ -62,11 +62,10 @@ def take_in(mail: InboundMail) -> Ticket:
         if stored.ticket is not None:
             return stored.ticket
         remarks = set(stored.remarks)
-        _file_new(stored, read, fold(read.text), remarks, confirms=False)
+        ticket = _file_new(stored, read, fold(read.text), remarks, confirms=False)
         stored.remarks = sorted(remarks)
         stored.save()
-        assert stored.ticket is not None
-        return stored.ticket
+    return ticket
 
 
 def _describe(stored: InboundMail, read: Read, folded: Folded) -> None:
@@ -162,7 +161,7 @@ def _stranger(match: Match, read: Read) -> str:
 
 def _file_new(
     stored: InboundMail, read: Read, folded: Folded, remarks: set[Remark], *, confirms: bool
-) -> None:
+) -> Ticket:
     words = _words(stored, folded)
     # "Help" says nothing about the language; what the site speaks does.
     language = detect_language(f"{read.subject}\n{words}", fallback=settings.LANGUAGE_CODE)
@@ -191,6 +190,7 @@ def _file_new(
     # What takes a matter to a person at once is not for the assistant to answer, and a head alone asks nothing.
     is_drafted = matter is None and stored.is_whole and bool(folded.new.strip())
     stored.step, stored.due_at = (Step.FILED, timezone.now()) if is_drafted else (Step.DONE, None)
+    return ticket
 
 
 def _answerable(read: Read) -> str:

@@ -28,6 +28,7 @@ _MAX_DEPTH = 20
 _MAX_HEADER = 2000  # characters of a header that anybody looks at
 _MAX_TEXT = 500_000  # characters
 _MAX_REFERENCES = 100
+_REPORTED = frozenset(["message/delivery-status", "text/rfc822-headers", "message/global-headers"])
 _OF_ONE = frozenset(["from", "sender", "reply-to"])  # headers that name one person, nearly always
 _PLACEHOLDER = 120  # characters; a plain part as short beside a long HTML part only says that there is one
 # What the standard library's parser of headers is known to raise at headers that are broken enough.
@@ -116,7 +117,7 @@ def read_mail(raw: bytes) -> Read:
 def _parse(raw: bytes) -> EmailMessage:
     if raw.startswith(b"From "):  # the first line of a mailbox file, as some pipes hand it over
         raw = raw.partition(b"\n")[2]
-    return BytesParser(policy=email.policy.default).parsebytes(raw)  # type: ignore[return-value]
+    return BytesParser(policy=email.policy.default).parsebytes(raw)
 
 
 # --- headers ------------------------------------------------------------------------------------------
@@ -216,7 +217,7 @@ def _moment(headers: Mapping[str, Sequence[str]]) -> datetime | None:
 
 def _content_type(part: Any) -> str:
     try:
-        return str(part.get_content_type()).lower()
+        return re.sub(r"[^\x21-\x7e]", "", str(part.get_content_type()).lower())
     except _UNREADABLE:
         return "text/plain" if "text" in str(part.get("content-type", "text")) else "application/octet-stream"
 
@@ -279,6 +280,8 @@ def _walk(part: Any, body: _Body, depth: int) -> None:
         return
     kind = _content_type(part)
     children = _children(part)
+    if kind in _REPORTED:
+        return  # `_report` reads it, and nobody wants it as a file
     if kind == "message/rfc822" or (kind == "message/global" and children):
         _attach_message(part, children, body)
     elif kind == "multipart/alternative" and children:

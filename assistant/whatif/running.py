@@ -7,6 +7,7 @@ with the end, by the holder alone: no half of a result, and no result of somebod
 Refuses to decide what is compared (`assistant.whatif.questions`) and how (`assistant.whatif.comparing`).
 """
 
+import hashlib
 import logging
 import threading
 import time
@@ -42,6 +43,7 @@ from assistant.writers import EXTRACTIVE
 from assistant.writers.extractive import ExtractiveWriter
 from knowledge import bell, generations
 from knowledge.advice import advise
+from knowledge.changes import pending_change, working_copy
 from knowledge.embeddings import EmbedderUnavailable
 from knowledge.models import Article, Status
 from knowledge.trial import Change, Overtaken, Trial
@@ -103,21 +105,22 @@ def change_of(replay: Replay) -> Change:
 
 
 def is_out_of_date(replay: Replay) -> bool:
-    """Whether an article that it is about reads otherwise now than what was tried, and than it did then."""
+    """Whether an article that it is about reads otherwise now than what was tried, and than it did then.
+
+    What counts of the one that would be published is what is worked on, online or in preparation.
+    """
     concerned = Article.objects.in_bulk([int(key) for key in replay.editions])
     for key, edition in replay.editions.items():
         article = concerned.get(int(key))
-        if article is None or (article.content_fingerprint != edition and not _is_as_tried(article, replay)):
+        if article is None:
+            return True
+        if article.pk == replay.article_id:
+            tried = {name: getattr(replay, name) for name in _TEXT}
+            if _working_text(article) != tried and _edition(article, is_published=True) != edition:
+                return True
+        elif article.status != Status.ARCHIVED and _edition(article, is_published=False) != edition:
             return True
     return False
-
-
-def _is_as_tried(article: Article, replay: Replay) -> bool:
-    if article.pk != replay.article_id:
-        return article.status == Status.ARCHIVED  # it was done
-    tried = Article(pk=article.pk)
-    _put_text(tried, replay)
-    return all(getattr(article, name) == getattr(tried, name) for name in _TEXT)
 
 
 def has_index_moved(replay: Replay) -> bool:
@@ -326,6 +329,18 @@ def _fail(replay: Replay, reason: str) -> None:
 _TEXT = ("title", "body", "language", "audience", "translation_group")
 
 
+def _working_text(article: Article) -> dict[str, str]:
+    content = working_copy(article, pending_change(article)).content
+    return {name: content.get(name, getattr(article, name)) for name in _TEXT}
+
+
+def _edition(article: Article, *, is_published: bool) -> str:
+    """What tells it from a later one: of its working copy where that would be published, else of what is stored."""
+    if not is_published:
+        return article.content_fingerprint
+    return hashlib.sha256("\x1f".join(_working_text(article).values()).encode()).hexdigest()
+
+
 def _put_text(article: Article, replay: Replay) -> None:
     for name in _TEXT:
         setattr(article, name, getattr(replay, name))
@@ -335,14 +350,18 @@ def _start(
     kind: ReplayKind, *, by: Any, published: Article | None = None, withdrawn: Sequence[Article] = ()
 ) -> Replay:
     concerned = [article.pk for article in (published, *withdrawn) if article is not None]
-    stored = Article.objects.filter(pk__in=concerned).values_list("pk", "content_fingerprint")
+    stored = Article.objects.in_bulk(concerned)
+    editions = {
+        str(pk): _edition(article, is_published=published is not None and pk == published.pk)
+        for pk, article in stored.items()
+    }
     with transaction.atomic():
         _forget_old()
         replay = Replay(
             kind=kind,
             article=published,
             created_by=by,
-            editions={str(pk): fingerprint for pk, fingerprint in stored},
+            editions=editions,
         )
         if published is not None:
             for name in _TEXT:

@@ -38,7 +38,7 @@ from knowledge.admin.views_of_lists import SavedViews
 from knowledge.changes import pending_change
 from knowledge.embeddings import EmbedderUnavailable, current_recipe
 from knowledge.exporting import write_zip
-from knowledge.models import Article, ArticleQuerySet, Audience, Category, ChangeState, Generation, Status
+from knowledge.models import Article, Audience, Category, ChangeState, Generation, Status
 from knowledge.services import index_again, mark_reviewed, set_audience, set_category
 from knowledge.viewing import PERIOD, ArticleViews
 from knowledge.votes import ArticleVote
@@ -69,10 +69,9 @@ class AudienceForm(forms.Form):
 class _ByPlace(ChangeList):
     """What a search found stands in the retriever's order, and then no column is the sorted one."""
 
-    def get_ordering_field_columns(self) -> dict[int, str]:
+    def get_ordering_field_columns(self) -> Any:
         is_found = bool(self.query) and ORDER_VAR not in self.params
-        columns: dict[int, str] = {} if is_found else super().get_ordering_field_columns()
-        return columns
+        return {} if is_found else super().get_ordering_field_columns()
 
 
 class ArticleListAdmin(SavedViews, MergeAdmin):
@@ -113,7 +112,7 @@ class ArticleListAdmin(SavedViews, MergeAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Article]:
         live = generations.live()
-        stored: ArticleQuerySet = super().get_queryset(request)
+        stored: Any = super().get_queryset(request)
         articles: QuerySet[Article] = stored.with_index_mark(live.recipe if live else "").annotate(
             has_model=Value(_has_model(live)),
             twin_id=Subquery(translations().values("pk")[:1]),

@@ -7,6 +7,7 @@ whether an article is answerable is read from its row and its mark in the live g
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -139,6 +140,8 @@ class ArticleAdmin(ArticlePages, ArticleListAdmin):
         if db_field.name == "category":
             options.setdefault("queryset", Category.objects.order_by("language", "position", "name"))
             options["form_class"] = CategoryChoice
+        elif db_field.name == "reviewed_by":  # customers have accounts as well
+            options.setdefault("queryset", User.objects.filter(is_staff=True).order_by("username"))
         return super().formfield_for_foreignkey(db_field, request, **options)
 
     def get_object(

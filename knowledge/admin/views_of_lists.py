@@ -91,7 +91,7 @@ class SavedViews(_Admin):
             messages.error(request, _("These filters cannot be kept: this list does not know them."))
             return self._to_list("")
         view, is_new = SavedView.objects.update_or_create(
-            owner=request.user,
+            owner_id=request.user.pk,
             list=self.opts.label_lower,
             name=form.cleaned_data["name"],
             defaults={"query": query, "is_shared": form.cleaned_data["is_shared"]},
@@ -124,7 +124,7 @@ class SavedViews(_Admin):
 
     def _can_be_shown(self, request: HttpRequest, query: str) -> bool:
         """Tried as the list would: a view of unknown filters would be an error for everybody who opens it."""
-        given, request.GET = request.GET, QueryDict(query)  # type: ignore[assignment]
+        given, request.GET = request.GET, QueryDict(query)
         try:
             self.get_changelist_instance(request)
         except (IncorrectLookupParameters, SuspiciousOperation):

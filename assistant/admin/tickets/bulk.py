@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from assistant import desk
 from assistant.desk import NotTheSameCustomer
+from assistant.hooks.handing_over import owe_hand_off
 from assistant.models import KnownProblem, Priority, Ticket
 from assistant.outbox import send_again
 
@@ -67,7 +69,20 @@ class BulkActions(_Admin):
         "spam",
         "no_spam",
         "send_mail_again",
+        "hand_over",
     )
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions: dict[str, Any] = super().get_actions(request)
+        if not settings.HANDOFF_TO:
+            actions.pop("hand_over", None)
+        return actions
+
+    @admin.action(
+        description=gettext_lazy("Open selected tickets in the other help desk"), permissions=["change"]
+    )
+    def hand_over(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
+        self._apply(request, queryset, lambda ticket: owe_hand_off(ticket))
 
     @admin.action(description=gettext_lazy("Assign selected tickets to me"), permissions=["change"])
     def assign_to_me(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
