@@ -200,7 +200,7 @@ _ACROSS_KINDS = (
 
 
 def _prose(body: str, *, shortest: int = SHORTEST) -> list[str]:
-    found = []
+    found: list[str] = []
     for unit in split_units(body):
         if unit.is_prose:
             text = " ".join(plain_text(body[unit.start : unit.end], list_markers=False).split())

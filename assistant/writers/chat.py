@@ -130,9 +130,9 @@ class ChatWriter:
             dropped=sum(bool(one.problems) for one in checked.sentences),
         )
         if not checked.answers:
-            reason = "what is left does not answer" if checked.blocks else "no sentence is supported"
+            why = "what is left does not answer" if checked.blocks else "no sentence is supported"
             return self._quoted(
-                trusted, replace(generation, stands_in=reason if proposals else "it found no answer")
+                trusted, replace(generation, stands_in=why if proposals else "it found no answer")
             )
         return Draft(checked.blocks, checked.citations, self.name, (generation,))
 

@@ -89,12 +89,13 @@ def keep_reply(key: str, text: str) -> None:
 
 def forget_old_replies() -> int:
     """Safe to repeat."""
-    return int(ModelReply.objects.filter(created_at__lt=timezone.now() - KEPT_FOR).delete()[0])
+    return ModelReply.objects.filter(created_at__lt=timezone.now() - KEPT_FOR).delete()[0]
 
 
 def _cost_micros(input_tokens: int, output_tokens: int) -> int:
     """Prices are for a million tokens, so that the price is the cost of one token in millionths."""
-    return round(input_tokens * settings.WRITER_PRICE_INPUT + output_tokens * settings.WRITER_PRICE_OUTPUT)
+    cost: float = input_tokens * settings.WRITER_PRICE_INPUT + output_tokens * settings.WRITER_PRICE_OUTPUT
+    return round(cost)
 
 
 def _begin(day: date) -> None:
