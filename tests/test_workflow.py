@@ -223,7 +223,7 @@ def test_publishing_the_list_leaves_half_finished_changes_alone(make_article):
 
 def test_who_could_publish_still_can_and_nobody_else_may():
     """The migration, on a site that has groups of its own."""
-    migration = importlib.import_module("knowledge.migrations.0014_flow_workflow_dates_templates")
+    migration = importlib.import_module("knowledge.migrations.0011_workflow_dates_templates")
     Permission.objects.filter(codename__in=("review_article", "publish_article")).delete()
     known = Permission.objects.get(codename="change_article")
     writers, readers = Group.objects.create(name="Redaktion"), Group.objects.create(name="Leser")

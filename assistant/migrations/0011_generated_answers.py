@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('assistant', '0012_post_mail'),
+        ('assistant', '0010_mail_and_hooks'),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('assistant', '0011_desk_tickets'),
+        ('assistant', '0009_desk'),
     ]
 
     operations = [

@@ -9,8 +9,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('assistant', '0009_whatif_replays'),
-        ('knowledge', '0015_next_lists_and_views'),
+        ('assistant', '0007_replays'),
+        ('knowledge', '0012_lists_and_views'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

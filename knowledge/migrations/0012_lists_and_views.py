@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('knowledge', '0014_flow_workflow_dates_templates'),
+        ('knowledge', '0011_workflow_dates_templates'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -37,7 +37,7 @@ def count_from_now(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('assistant', '0010_next_gaps'),
+        ('assistant', '0008_gaps'),
         ('knowledge', '0010_c_synonyms_and_units'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
