@@ -84,8 +84,20 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "assistant.change_lesson",
     ),
     "Support": _SUPPORT,
-    "Analysts": (*_SEEN_BY_ALL, *_RECORDS, "assistant.view_rating", "assistant.view_quality"),
-    "Leads": (*_SUPPORT, *_DESK, "assistant.view_quality", "assistant.recalibrate"),
+    "Analysts": (
+        *_SEEN_BY_ALL,
+        *_RECORDS,
+        "assistant.view_rating",
+        "assistant.view_modelusage",
+        "assistant.view_quality",
+    ),
+    "Leads": (
+        *_SUPPORT,
+        *_DESK,
+        "assistant.view_modelusage",
+        "assistant.view_quality",
+        "assistant.recalibrate",
+    ),
 }
 
 
