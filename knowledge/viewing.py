@@ -87,6 +87,12 @@ def write() -> int:
     return written
 
 
+def forget() -> None:
+    """What was noted and not written: of articles that are no more, such as those of another test."""
+    with _guard:
+        _noted.clear()
+
+
 def _add(article_id: int, day: date, count: int) -> None:
     row = ArticleViews.objects.filter(article_id=article_id, day=day)
     if row.update(count=F("count") + count):

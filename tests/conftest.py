@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from assistant.models import EscalationPhrase
 from assistant.phrases import first_phrases
-from knowledge import bell, generations, retrieval, vectors
+from knowledge import bell, generations, retrieval, vectors, viewing
 from knowledge.indexing import bell_held, sync_article
 from knowledge.models import Article, Audience, Category, Status
 from tests.browsing import CHROMIUM, FLAGS
@@ -41,6 +41,7 @@ def _fresh_index() -> Iterator[None]:
     retrieval.forget_lexical_indexes()
     generations.forget()
     bell.forget_broker()
+    viewing.forget()
     vectors.reset_store()
     shutil.rmtree(settings.INDEX_DIR, ignore_errors=True)
 

@@ -17,6 +17,7 @@ from typing import Any
 from tests.chaos.points import Point, When, Work, arm, arm_clock
 from tests.chaos.steps import ClientApi, Step, line, perform
 from tests.processes import ROOT, environment
+from tests.seeded import easily_sure
 
 _ENDED_WELL = 0
 
@@ -46,7 +47,13 @@ class Life:
 
 class ForkServer:
     def __init__(self, data_dir: Path, **values: str) -> None:
-        fixed = {"EMAIL_URL": "file://", "STATIC_MANIFEST": "0", "ABUSE_PROTECTION": "0"}
+        data_dir.mkdir(parents=True, exist_ok=True)
+        fixed = {
+            "EMAIL_URL": "file://",
+            "STATIC_MANIFEST": "0",
+            "ABUSE_PROTECTION": "0",
+            "CONFIDENCE_FILE": str(easily_sure(data_dir)),
+        }
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
             cwd=ROOT,
