@@ -12,7 +12,6 @@ enough.
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -232,7 +231,9 @@ def look(
 def live_shelf(language: str, user: Reader) -> Shelf:
     """The articles in `language` as `user` may have them now, from the index and through the gate."""
     generation = generations.live()
-    return _LiveShelf(language, user, generation, site_synonyms())
+    recipe, version = (generation.recipe, generation.version) if generation is not None else ("", 0)
+    lexical = word_index.word_index(word_index.Key(audiences_for(user), language, recipe), version)
+    return _LiveShelf(language, user, generation, site_synonyms(), lexical)
 
 
 @dataclass(frozen=True)
@@ -241,6 +242,7 @@ class _LiveShelf:
     user: Reader
     generation: Generation | None
     synonyms: Synonyms
+    lexical: LexicalIndex
 
     @property
     def recipe(self) -> str:
@@ -249,11 +251,6 @@ class _LiveShelf:
     @property
     def _version(self) -> int:
         return self.generation.version if self.generation is not None else 0
-
-    @cached_property
-    def lexical(self) -> LexicalIndex:
-        key = word_index.Key(audiences_for(self.user), self.language, self.recipe)
-        return word_index.word_index(key, self._version)
 
     def vector(self, wording: str, language: str) -> "NDArray[np.float32] | None":
         return question_vector(self.generation, wording, language)

@@ -74,7 +74,7 @@ def replies_for(gap: Gap) -> list[Reply]:
 def draft_for(gap: Gap, *, by: Any) -> Article:
     """The gap's draft; a new one where it has none. Safe to repeat."""
     with transaction.atomic():
-        stored = Gap.objects.select_for_update().select_related("nearest").get(pk=gap.pk)
+        stored = Gap.objects.select_for_update(of=("self",)).select_related("nearest").get(pk=gap.pk)
         if stored.draft is not None:
             return stored.draft
         article = Article(
