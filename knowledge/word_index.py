@@ -55,8 +55,9 @@ def word_index(key: Key, version: int) -> LexicalIndex:
         if making is None:
             return _made_here(key, version, known).index
         patience = _FIRST_PATIENCE_SECONDS if known is None else _PATIENCE_SECONDS
-        # Whoever makes it needs a connection, and of a pool all may be in the hands of those who wait here.
-        connection.close()
+        if connection.settings_dict["OPTIONS"].get("pool"):
+            # Whoever makes it needs a connection, and all may be in the hands of those who wait here.
+            connection.close()  # back into the pool
         try:
             made = making.within(patience)
         except TimeoutError:
