@@ -200,4 +200,4 @@ def _excerpt(quote: str) -> str:
         return ""
     if len(line) <= EXCERPT_LENGTH:
         return line
-    return line[: line.rfind(" ", 0, EXCERPT_LENGTH)].rstrip(" ,;:–") + " …"
+    return line[: line.rfind(" ", 0, EXCERPT_LENGTH)].rstrip(" ,;:–") + "\u00a0…"  # never alone on a line

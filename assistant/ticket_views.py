@@ -242,4 +242,4 @@ def _to_new_ticket(request: HttpRequest, found: Ticket) -> HttpResponse:
 def _masked(email: str) -> str:
     """Enough to recognise one's own address, too little for whoever finds the link."""
     name, at, domain = email.partition("@")
-    return f"{name[:1]}…{at}{domain}" if at else ""
+    return f"{name[:1]}…\u2060{at}{domain}" if at else ""  # with a joiner: no line ends within it

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from assistant import ticket_views, views
+from assistant.our_ai_view import how_our_ai_works
 from assistant.widget.views import widget
 
 urlpatterns = [
@@ -15,6 +16,7 @@ urlpatterns = [
     path("answers/<uuid:public_id>/finish/", views.finish, name="finish"),
     path("answers/<uuid:public_id>/feedback/", views.feedback, name="feedback"),
     path("answers/<uuid:public_id>/contact/", ticket_views.contact, name="contact"),
+    path("how-our-ai-works/", how_our_ai_works, name="our_ai"),
     path("contact/", ticket_views.new_ticket, name="new_ticket"),
     path("tickets/<slug:token>/", ticket_views.ticket, name="ticket"),
     path("tickets/<slug:token>/reply/", ticket_views.ticket_reply, name="ticket_reply"),

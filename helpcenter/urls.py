@@ -13,7 +13,7 @@ from assistant.mailroom.receiving import receive_mail
 from helpcenter import views
 from helpcenter.home import home
 from knowledge.media import serve_picture
-from knowledge.sitemaps import SITEMAPS
+from knowledge.sitemaps import SITEMAPS, PageSitemap
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -24,7 +24,12 @@ urlpatterns = [
     path("robots.txt", views.robots, name="robots"),
     path("", include("knowledge.machine_urls")),
     re_path(r"^media/articles/(?P<name>[0-9a-f]{40}\.(?:png|jpg|gif|webp))$", serve_picture, name="picture"),
-    path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
+    path(
+        "sitemap.xml",
+        sitemap,
+        {"sitemaps": SITEMAPS | {"our_ai": PageSitemap("our_ai")}},
+        name="sitemap",
+    ),
     path("", include("assistant.widget.urls")),
     path("api/v1/", include("assistant.api.urls")),
     *i18n_patterns(

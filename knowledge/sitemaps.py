@@ -16,9 +16,9 @@ from knowledge.structured import absolute
 if TYPE_CHECKING:
     _ArticleSitemap = Sitemap[Article]
     _CategorySitemap = Sitemap[Category]
-    _HomeSitemap = Sitemap[str]
+    _PageSitemap = Sitemap[str]
 else:
-    _ArticleSitemap = _CategorySitemap = _HomeSitemap = Sitemap
+    _ArticleSitemap = _CategorySitemap = _PageSitemap = Sitemap
 
 
 class _UnderSiteUrl:
@@ -64,22 +64,35 @@ class CategorySitemap(_UnderSiteUrl, _CategorySitemap):
         return list(Category.objects.filter(pk__in=held).order_by("pk"))
 
 
-class HomeSitemap(_UnderSiteUrl, _HomeSitemap):
+class PageSitemap(_UnderSiteUrl, _PageSitemap):
+    """One page of the site itself, in each language."""
+
+    def __init__(self, name: str, *, without_language: str = "") -> None:
+        """Of a named address without parts; the path that leads to the visitor's own language, if there is one."""
+        super().__init__()
+        self._name, self._without_language = name, without_language
+
     def items(self) -> list[str]:
         return list(Language.values)
 
     def location(self, item: str) -> str:
         with translation.override(item):
-            return reverse("home")
+            return reverse(self._name)
 
     def get_urls(
         self, page: int | str = 1, site: Any = None, protocol: str | None = None
     ) -> list[dict[str, Any]]:
         urls: list[dict[str, Any]] = super().get_urls(page, site, protocol)
         alternates = [{"location": absolute(self.location(code)), "lang_code": code} for code in self.items()]
+        if self._without_language:
+            alternates.append({"location": absolute(self._without_language), "lang_code": "x-default"})
         for url in urls:
-            url["alternates"] = [*alternates, {"location": absolute("/"), "lang_code": "x-default"}]
+            url["alternates"] = alternates
         return urls
 
 
-SITEMAPS = {"home": HomeSitemap, "categories": CategorySitemap, "articles": ArticleSitemap}
+SITEMAPS: dict[str, Any] = {
+    "home": PageSitemap("home", without_language="/"),
+    "categories": CategorySitemap,
+    "articles": ArticleSitemap,
+}

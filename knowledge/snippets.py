@@ -67,7 +67,7 @@ def snippet(text: str, query: str, language: str, *, length: int = SNIPPET_LENGT
     if start > 0:
         segments.insert(0, Segment("… ", is_match=False))
     if end < len(text):
-        segments.append(Segment(" …", is_match=False))
+        segments.append(Segment("\u00a0…", is_match=False))
     return segments
 
 

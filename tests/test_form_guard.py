@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 
 from assistant.abuse import middleware
-from assistant.models import Feedback, Ticket
+from assistant.models import Feedback, Rating, Ticket
+from assistant.services import open_ticket
 from knowledge.votes import ArticleVote
 from tests.pages import answered
 
@@ -130,3 +131,19 @@ def test_the_trap_is_out_of_sight_and_out_of_reach(clock, client):
     assert trap is not None
     assert 'tabindex="-1"' in trap[0] and 'autocomplete="off"' in trap[0]
     assert "leave this field empty" in trap[0]
+
+
+@pytest.mark.django_db
+def test_the_rating_of_a_settled_request_has_it_too(clock, client):
+    settled = open_ticket(subject="Brakes", detail="", contact_email="ada@example.org", language="en")
+    Ticket.objects.filter(pk=settled.pk).update(status="solved")
+    address = f"/en/tickets/{settled.token}/"
+    form = hidden_fields(client.get(address).content) | {"content": "yes"}
+    clock(3.1)
+    page = client.post(f"{address}rate/", form | {"homepage": "x"})
+    assert page.status_code == 422 and not Rating.objects.exists()
+    clock(2.5)
+    again = hidden_fields(page.content)
+    assert again["content"] == "yes"
+    assert client.post(f"{address}rate/", again).status_code == 302
+    assert Rating.objects.get().is_content

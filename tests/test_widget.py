@@ -8,7 +8,8 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from assistant.models import Citation, Feedback, Question, Ticket
+from assistant.models import Citation, Feedback, Question, Rating, Ticket
+from assistant.services import open_ticket
 from assistant.widget.hosts import may_embed, origin_of
 from assistant.widget.passes import LIFETIME_SECONDS, BadPass, Pass
 from knowledge.site import SiteSettings
@@ -251,3 +252,15 @@ def test_hosts_are_matched_as_browsers_match_them(hosts, origin, may):
 )
 def test_origins(address, origin):
     assert origin_of(address) == origin
+
+
+def test_a_settled_request_is_rated_inside(client, hosts):
+    settled = open_ticket(subject="Brakes", detail="", contact_email="ada@example.org", language="en")
+    Ticket.objects.filter(pk=settled.pk).update(status="solved")
+    prefix = begin(client).partition("/en/")[0]
+    page = client.get(f"{prefix}/en/tickets/{settled.token}/")
+    action, fields = form_of(page.content, "/rate/")
+    assert action.startswith("/w/")
+    response = client.post(action, fields | {"content": "yes"})
+    assert response.status_code == 302 and response["Location"].startswith("/w/")
+    assert Rating.objects.get(ticket=settled).is_content

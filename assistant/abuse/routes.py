@@ -44,7 +44,9 @@ SEARCHES = {  # by GET; each costs a look into the index
 AT_ONCE = frozenset({Scope.QUESTIONS, Scope.SEARCH})  # what may keep a thread busy
 
 # Forms that people fill in: looked at for signs of a program (`forms`).
-GUARDED_FORMS = frozenset({"new_ticket", "contact", "ticket_reply", "feedback", "article_vote"})
+GUARDED_FORMS = frozenset(
+    {"new_ticket", "contact", "ticket_reply", "ticket_rate", "feedback", "article_vote"}
+)
 
 # "finish" decides a question that was counted when it was asked.
 # "receive-mail" takes nothing that is not signed with the site's secret.

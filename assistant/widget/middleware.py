@@ -27,6 +27,7 @@ _PAGES = frozenset(
         *("widget", "ask", "conversation", "answer", "answer_events", "answer_state", "finish", "feedback"),
         *("suggest", "site_theme", "site_logo"),  # parts of them
         *("contact", "new_ticket", "ticket", "ticket_reply", "ticket_close", "ticket_reopen"),
+        "ticket_rate",
     }
 )
 _FORBIDDEN = 403
