@@ -125,7 +125,7 @@ def test_a_reranker_is_named_without_the_folder_that_it_lies_in(client, settings
     assert "Order of the passages" not in read(client)
     settings.RERANKER_MODEL = "/srv/models/mmarco-reranker/"
     page = read(client)
-    assert "Order of the passages mmarco-reranker here" in page and "/srv" not in page
+    assert "Order of the passages mmarco-reranker runs here" in page and "/srv" not in page
 
 
 def test_other_companies_servers_are_named(client, settings):

@@ -196,6 +196,8 @@ def test_the_sitemap_holds_public_articles_under_the_sites_address(client, make_
         "http://localhost:8000/de/",
         "http://localhost:8000/en/",
         "http://localhost:8000/en/articles/pause/",
+        "http://localhost:8000/de/how-our-ai-works/",
+        "http://localhost:8000/en/how-our-ai-works/",
     ]
 
 

@@ -122,3 +122,9 @@ def test_a_wrong_token_is_a_page_that_does_not_exist(client, token):
 def test_signed_in_customers_find_their_address_filled_in(client, customer):
     client.force_login(customer)
     assert 'value="customer@example.org"' in client.get("/en/contact/").content.decode()
+
+
+def test_no_line_of_a_german_form_ends_within_the_word_e_mail(client, db):
+    for page in (client.get("/de/contact/"), client.post("/de/contact/", {"contact_email": "ada@"})):
+        html = page.content.decode()
+        assert "E\u2011Mail" in html and "E-Mail" not in html

@@ -68,6 +68,7 @@ def _pages(browser: Browser, site: str, language: str) -> list[tuple[str, str]]:
         ("article", f"{site}{article}"),
         ("answer", answer),
         ("ticket form", f"{home}contact/"),
+        ("how our AI works", f"{home}how-our-ai-works/"),
         ("404", f"{home}nothing-here/"),
     ]
 
