@@ -127,9 +127,8 @@ class Threshold:
     wrong: int | None = None  # of the answered
     coverage_percent: float | None = None  # of the questions
     risk_percent: float | None = None  # of the answered
-    near_miss_percent: float | None = (
-        None  # answered, of the questions that no article answers though one comes near
-    )
+    # Answered, of the questions that no article answers though one comes near.
+    near_miss_percent: float | None = None
     promised_risk_percent: float | None = None
     certainty_percent: float | None = None  # of the promise
 
