@@ -235,7 +235,9 @@ RERANKER_SECONDS = _read(
 )  # for each look; then the order stays
 # A cross-encoder for natural language inference, beside the rules: generated answers, advice to editors.
 GROUNDING_MODEL = _read("str", "GROUNDING_MODEL", "")
-GROUNDING_SECONDS = _read("float", "GROUNDING_SECONDS", 1.0, validate=validate.Range(min=0, max=1.5))  # an answer
+GROUNDING_SECONDS = _read(
+    "float", "GROUNDING_SECONDS", 1.0, validate=validate.Range(min=0, max=1.5)
+)  # an answer
 GROUNDING_ENTAILMENT = _read(
     "float", "GROUNDING_ENTAILMENT", 0.5, validate=validate.Range(min=0, max=1)
 )  # probability below which a sentence does not follow from its quote

@@ -1,4 +1,4 @@
-"""Does one text follow from another, or contradict it? By a cross-encoder for natural language inference: `GROUNDING_MODEL`.
+"""Does one text follow from another, or contradict it? By a cross-encoder for that, which `GROUNDING_MODEL` names.
 
 Promise: off where none is named; within the time given or not at all, and whoever asks is told which of the two it was.
 What the model calls its values is read from its own configuration, in whatever order: of a model whose labels say

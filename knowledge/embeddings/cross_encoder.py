@@ -1,8 +1,8 @@
-"""Models that read two texts together: loaded with the first pair that wants one, and heard within a time or not at all.
+"""Models that read two texts together: loaded with the first pair that wants one, heard within a time or not at all.
 
-Promise: nobody waits longer for a model than the seconds he gave, however large it is; what was read by then comes back.
-A model that cannot be loaded costs a warning in the log, not an answer. A folder is read from the disk alone; only
-the name of a model on a hub is looked for there.
+Promise: nobody waits longer for a loaded model than the seconds he gave, however large it is; what was read by then
+comes back. One that cannot be loaded costs a warning in the log, not an answer. A folder is read from the disk alone;
+only the name of a model on a hub is looked for there.
 
 Refuses to decide what a model is asked and what its values mean (`knowledge.reranking`, `knowledge.entailment`).
 """
@@ -85,7 +85,9 @@ class CrossEncoder:
             if deadline is not None and time.monotonic() >= deadline:
                 return
             some: Any = pairs[start : start + _PAIRS_AT_ONCE]
-            activation = _as_it_is if self.values_a_pair > 1 else None  # some would give probabilities already
+            activation = (
+                _as_it_is if self.values_a_pair > 1 else None
+            )  # some would give probabilities already
             rows = self._model.predict(some, activation_fn=activation, show_progress_bar=False)
             found.extend(rows.reshape(len(some), -1).astype(float).tolist())
 
