@@ -17,6 +17,7 @@ from typing import Final
 
 from django.conf import settings
 
+from knowledge.background import do_visitors_wait
 from knowledge.embeddings.cross_encoder import (
     CrossEncoder,
     CrossEncoderUnavailable,
@@ -101,7 +102,8 @@ def check_model(name: str) -> None:
 
 
 def infer(pairs: Sequence[Pair], *, seconds: float | None) -> Reading:
-    """`seconds` for all of them, waiting for the model to be loaded included; None: as long as it takes."""
+    """`seconds` for all of them, where visitors wait that for the model to be loaded included; None: as long as it
+    takes."""
     name = shelf.name
     nothing: tuple[Inference | None, ...] = (None,) * len(pairs)
     if not name:
@@ -114,7 +116,10 @@ def infer(pairs: Sequence[Pair], *, seconds: float | None) -> Reading:
     if model is None:
         return Reading(name, Heard.NONE, nothing)
     labels = labels_of(model.labels)
-    left = None if seconds is None else seconds - (time.monotonic() - began_at)
+    waited = (
+        time.monotonic() - began_at if do_visitors_wait() else 0.0
+    )  # elsewhere a model is loaded to its end
+    left = None if seconds is None else seconds - waited
     values = model.values([(pairs[at].premise, pairs[at].hypothesis) for at in readable], seconds=left)
     found = list(nothing)
     for at, logits in zip(readable, values, strict=False):  # fewer where the time was over

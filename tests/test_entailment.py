@@ -201,8 +201,8 @@ def test_what_it_adds_is_measured(model, shared_data, capsys, tmp_path, settings
 
 # --- advice ---------------------------------------------------------------------------------------------------
 
-PARCEL = "Parcels are brought to the door of your flat by the carrier."
-STREET = "Parcels are left in front of the building by the carrier."
+PARCEL = "The carrier brings heavy parcels to your door."
+STREET = "The carrier leaves heavy parcels on the street."
 
 
 def _draft(body):
