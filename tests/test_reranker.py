@@ -79,7 +79,7 @@ def test_a_model_that_is_slow_is_not_waited_for(model_folder):
             may_go_on.wait(30)
         return read(*args, **options)
 
-    model._model.predict = slowly  # type: ignore[method-assign]
+    model._model.predict = slowly
     pairs = [(QUESTION, f"text {number}") for number in range(12)]
     started = time.monotonic()
     found = model.values(pairs, seconds=2.0)
