@@ -70,12 +70,20 @@ def switches_are_known(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
         except EmbedderUnavailable as error:
             found.append(Error(str(error), id="helpcenter.E003"))
     if settings.RERANKER_MODEL:
-        from knowledge.embeddings.cross_encoder import RerankerUnavailable, check_reranker
+        from knowledge.embeddings.cross_encoder import CrossEncoderUnavailable, place_of
 
         try:
-            check_reranker(settings.RERANKER_MODEL)
-        except RerankerUnavailable as error:
+            place_of("RERANKER_MODEL", settings.RERANKER_MODEL)
+        except CrossEncoderUnavailable as error:
             found.append(Error(str(error), id="helpcenter.E006"))
+    if settings.GROUNDING_MODEL:
+        from knowledge.embeddings.cross_encoder import CrossEncoderUnavailable
+        from knowledge.entailment import check_model
+
+        try:
+            check_model(settings.GROUNDING_MODEL)
+        except CrossEncoderUnavailable as error:
+            found.append(Error(str(error), id="helpcenter.E010"))
     if settings.ANSWER_WRITER != "extractive" or settings.CONFIDENCE_FILE:
         from assistant.confidence import load_model
         from assistant.writers import check_name

@@ -20,8 +20,9 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from knowledge import generations, sweepers
+from knowledge import entailment, generations, reranking, sweepers
 from knowledge.embeddings import EmbedderState, EmbedderUnavailable, current_recipe, embedder_state
+from knowledge.embeddings.cross_encoder import ModelState
 from knowledge.indexing.checkup import read_checkup
 from knowledge.models import Article
 from knowledge.vectors import get_store
@@ -79,6 +80,8 @@ def readiness() -> Readiness:
         "database": _database,
         "vector_index": _vector_index,
         "embedding_model": _embedding_model,
+        "reranker": _reranker,
+        "grounding_model": _grounding_model,
         "articles": _articles,
         "next_index": _next_index,
         "sweep": _sweep,
@@ -137,6 +140,21 @@ def _embedding_model() -> Part:
         current_recipe()
     except EmbedderUnavailable:
         return Part(State.DEGRADED, "the one that is set cannot be found")
+    return Part(State.OK, state)
+
+
+def _reranker() -> Part:
+    return _cross_encoder(reranking.shelf.state(), "the order of the search stays")
+
+
+def _grounding_model() -> Part:
+    return _cross_encoder(entailment.state(), "rules and the embedding model check alone")
+
+
+def _cross_encoder(state: ModelState, substitute: str) -> Part:
+    """In this process: each loads its own, with the first question that wants it."""
+    if state in (ModelState.FAILED, ModelState.LOADING):
+        return Part(State.DEGRADED, f"{state}; {substitute}")
     return Part(State.OK, state)
 
 

@@ -233,6 +233,20 @@ RERANKER_MODEL = _read("str", "RERANKER_MODEL", "")  # empty: the order of the m
 RERANKER_SECONDS = _read(
     "float", "RERANKER_SECONDS", 0.5, validate=validate.Range(min=0, max=5)
 )  # for each look; then the order stays
+# A cross-encoder for natural language inference, beside the rules: generated answers, advice to editors.
+GROUNDING_MODEL = _read("str", "GROUNDING_MODEL", "")
+GROUNDING_SECONDS = _read(
+    "float", "GROUNDING_SECONDS", 1.0, validate=validate.Range(min=0, max=1.5)
+)  # an answer
+GROUNDING_ENTAILMENT = _read(
+    "float", "GROUNDING_ENTAILMENT", 0.5, validate=validate.Range(min=0, max=1)
+)  # probability below which a sentence does not follow from its quote
+GROUNDING_LANGUAGES = _read(
+    "list",
+    "GROUNDING_LANGUAGES",
+    ["de", "en"],
+    validate=validate.ContainsOnly(["de", "en"], error="Allowed: de, en, or both with a comma."),
+)  # that it reads
 # A question that was asked of the old index has to end before its passages may go.
 RETIRED_INDEX_SECONDS = _read("int", "RETIRED_INDEX_SECONDS", 600, validate=validate.Range(min=0))
 # Hubs are asked only when a hub model is configured; knowledge.embeddings decides which that is.

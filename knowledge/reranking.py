@@ -5,10 +5,12 @@ values: what is first keeps the first one's value, so that values go on falling 
 places. Refuses to decide how sure an answer is: under another order the confidence counts as not calibrated.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from knowledge.embeddings.cross_encoder import fitting
+from django.conf import settings
+
+from knowledge.embeddings.cross_encoder import CrossEncoder, CrossEncoderUnavailable, Shelf
 from knowledge.ranking import Order, Placed
 
 FIRST = 10  # places that are put in order anew; reading a pair costs what embedding a passage does
@@ -23,3 +25,26 @@ def reranked(found: Order, text_of: Callable[[int], str]) -> tuple[Placed, ...]:
     places = sorted(range(len(first)), key=lambda place: (-scores[place], place))
     again = (replace(first[place], fused=held.fused) for place, held in zip(places, first, strict=True))
     return (*again, *rest)
+
+
+def fitting(question: str, texts: Sequence[str]) -> list[float] | None:
+    """How well each text fits, higher is better, on the model's own scale; None where no model is set, or it has not
+    read all of them in time."""
+    if not texts:
+        return None
+    model = shelf.model(settings.RERANKER_SECONDS)
+    if model is None:
+        return None
+    values = model.values([(question, text) for text in texts], seconds=settings.RERANKER_SECONDS)
+    return [value for (value,) in values] if len(values) == len(texts) else None
+
+
+def _gives_one_value(model: CrossEncoder) -> None:
+    if model.values_a_pair != 1:
+        raise CrossEncoderUnavailable(
+            f"RERANKER_MODEL={settings.RERANKER_MODEL!r} gives {model.values_a_pair} values a pair. Allowed: a "
+            "cross-encoder with one."
+        )
+
+
+shelf = Shelf("RERANKER_MODEL", "The reranker", suits=_gives_one_value)

@@ -55,7 +55,7 @@ def test_a_draft_is_compared_with_what_customers_can_find(make_article):
     make_article("Pause in the app", same)
     draft = _draft(f"You can pause your plan for up to 6 months in a year.\n\n## In the app\n\n{same}")
 
-    findings = advise(draft)
+    findings = advise(draft).findings
     found = {finding.kind: finding.other for finding in findings if finding.other}
     details = {finding.kind: finding.detail for finding in findings}
 
@@ -69,7 +69,7 @@ def test_a_draft_is_compared_with_what_customers_can_find(make_article):
 def test_two_articles_on_different_things_are_left_alone(make_article):
     make_article("Return the bike", "Send the bike back within 14 days. We pay the carrier.")
     draft = _draft("The battery has a range of 80 km in summer and 60 km in winter.", title="Range")
-    assert [finding.kind for finding in advise(draft) if finding.other] == []
+    assert [finding.kind for finding in advise(draft).findings if finding.other] == []
 
 
 @pytest.mark.django_db
@@ -156,10 +156,10 @@ def test_the_texts_of_the_seeds(shared_data, make_article):
         made[file.name[:3]] = make_article(
             title[:200], text.replace("  • ", "\n- "), language="de", slug=f"seed-{file.name[:3]}"
         )
-    found = advise(made["002"])
+    found = advise(made["002"]).findings
     views = [(one.other.article_id, one.detail) for one in found if one.kind is Kind.VIEW and one.other]
     assert (made["001"].pk, "personalis") in views
     for number in ("000", "002", "003", "004"):
-        assert any(one.kind is Kind.BOILERPLATE for one in advise(made[number])), number
+        assert any(one.kind is Kind.BOILERPLATE for one in advise(made[number]).findings), number
     # What is announced and not there cannot be told.
     assert decide(Inquiry("Welche zehn Schritte empfiehlt Spitch?", language="de")).draft is None

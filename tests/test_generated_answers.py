@@ -10,7 +10,9 @@ from django.urls import reverse
 
 from assistant.models import AnswerEvidence, ModelReply, ModelUsage, Question
 from assistant.writers import forget_writers
+from knowledge import entailment
 from tests.chat_server import Asked, Behaviour, ChatServer, Said, sentences
+from tests.cross_encoders import make_cross_encoder
 
 pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
 pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("generated")]
@@ -321,3 +323,58 @@ def test_staff_see_what_was_dropped_and_why(center, client, admin_client):
     usage = admin_client.get(reverse("admin:assistant_modelusage_changelist")).content.decode()
     assert "120" in usage or "100" in usage
     assert client.get(reverse("admin:assistant_question_evidence", args=[question.pk])).status_code == 302
+
+
+# --- with a cross-encoder that reads each sentence with its quote ---------------------------------------------
+
+
+@pytest.fixture
+def reader(tmp_path, settings):
+    """Sets GROUNDING_MODEL to a model that says one thing of every pair."""
+
+    def made(says):
+        entailment.shelf.forget()
+        labels = ("contradiction", "entailment", "neutral")
+        settings.GROUNDING_MODEL = str(make_cross_encoder(tmp_path / says, labels, says=says))
+
+    yield made
+    entailment.shelf.forget()
+
+
+def test_what_does_not_follow_is_dropped_and_staff_see_who_said_so(center, client, admin_client, reader):
+    reader("neutral")
+    center.behaviour = claims((TRUE, COST), (TWICE, TWICE))
+    question = ask(client)
+    answer = question.answer.text
+    assert TRUE not in answer, "it is a rewording, and does not follow"
+    page = admin_client.get(reverse("admin:assistant_question_change", args=[question.pk])).content.decode()
+    assert "does not follow from the quote, says the cross-encoder: 0.00" in page
+    record = admin_client.get(reverse("admin:assistant_question_evidence", args=[question.pk])).json()
+    (generation,) = record["generations"]
+    assert generation["checked"]["heard"] == "all" and generation["checked"]["least_entailment"] == 0.5
+    reworded, verbatim = generation["sentences"]
+    assert reworded["entailment"] < 0.01 and [kind for kind, _detail in reworded["problems"]] == [
+        "entailment"
+    ]
+    assert verbatim["entailment"] is None and not verbatim["problems"]
+
+
+def test_what_follows_is_shown_and_rules_still_drop(center, client, reader):
+    reader("entailment")
+    center.behaviour = claims((TRUE, COST), ("The pause costs 8 euros a month.", COST))
+    question = ask(client)
+    assert TRUE in question.answer.text and "8 euros" not in question.answer.text
+    followed, changed = question.evidence.generations[0]["sentences"]
+    assert followed["entailment"] > 0.9 and changed["entailment"] > 0.9
+    assert [kind for kind, _detail in changed["problems"]] == ["number"]
+
+
+def test_without_time_the_others_decide_alone_and_it_is_written_down(center, client, reader, settings):
+    reader("neutral")
+    settings.GROUNDING_SECONDS = 0.0
+    center.behaviour = claims((TRUE, COST), ("The pause costs 8 euros a month.", COST))
+    question = ask(client)
+    assert TRUE in question.answer.text and "8 euros" not in question.answer.text
+    generation = question.evidence.generations[0]
+    assert generation["checked"]["heard"] == "none" and generation["checked"]["model"]
+    assert [one["entailment"] for one in generation["sentences"]] == [None, None]

@@ -55,7 +55,15 @@ def test_every_part_is_named_with_its_state(client):
     found = ask(client)
     assert set(found) == {"state", "parts"}
     assert set(found["parts"]) == {
-        *("database", "vector_index", "embedding_model", "articles", "next_index"),
+        *(
+            "database",
+            "vector_index",
+            "embedding_model",
+            "reranker",
+            "grounding_model",
+            "articles",
+            "next_index",
+        ),
         *("sweep", "canaries", "broker"),
     }
     assert {one["state"] for one in found["parts"].values()} <= {"ok", "degraded", "broken"}

@@ -1,11 +1,16 @@
 """An optional cross-encoder puts the first passages in its order, in time or not at all."""
 
+import threading
+import time
+
 import pytest
 
 from assistant.confidence import assess, model_in_use
 from helpcenter.checks import switches_are_known
-from knowledge.embeddings.cross_encoder import Reranker, forget_reranker
+from knowledge import reranking
+from knowledge.embeddings.cross_encoder import CrossEncoder
 from knowledge.retrieval import retrieve
+from tests.cross_encoders import make_cross_encoder
 
 pytestmark = pytest.mark.django_db
 
@@ -20,35 +25,17 @@ TEXTS = {
 
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory):
-    """A cross-encoder of a few kilobytes whose values mean nothing, but are different for different texts."""
-    import torch
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
-
-    folder = tmp_path_factory.mktemp("cross-encoder")
-    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{one}" for one in letters)]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary))
-    torch.manual_seed(5)
-    BertForSequenceClassification(
-        BertConfig(
-            vocab_size=len(vocabulary),
-            hidden_size=16,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            intermediate_size=16,
-            initializer_range=1.0,
-            id2label={0: "fits"},
-            label2id={"fits": 0},
-        )
-    ).save_pretrained(folder)
-    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
-    return folder
+    return make_cross_encoder(tmp_path_factory.mktemp("cross-encoder"), ["fits"])
 
 
 @pytest.fixture(autouse=True)
 def _forgotten():
     yield
-    forget_reranker()
+    reranking.shelf.forget()
+
+
+def loaded(folder):
+    return CrossEncoder("RERANKER_MODEL", str(folder), device="cpu")
 
 
 @pytest.fixture
@@ -62,11 +49,10 @@ def test_the_first_passages_are_in_its_order_and_the_places_keep_their_values(
     before = retrieve(QUESTION, language="en")
     settings.RERANKER_MODEL, settings.RERANKER_SECONDS = str(model_folder), 5.0
     after = retrieve(QUESTION, language="en")
-    by_hand = Reranker(str(model_folder), device="cpu").scores(
-        QUESTION, [f"{one.title}\n{one.text}" for one in before.passages], seconds=60
+    by_hand = loaded(model_folder).values(
+        [(QUESTION, f"{one.title}\n{one.text}") for one in before.passages], seconds=None
     )
-    assert by_hand is not None
-    expected = sorted(zip(by_hand, before.passages, strict=True), key=lambda pair: -pair[0])
+    expected = sorted(zip(by_hand, before.passages, strict=True), key=lambda pair: -pair[0][0])
     assert [one.passage_id for one in after.passages] == [one.passage_id for _value, one in expected]
     assert [one.passage_id for one in after.passages] != [one.passage_id for one in before.passages]
     assert [one.fused for one in after.passages] == [one.fused for one in before.passages]
@@ -78,7 +64,29 @@ def test_without_time_the_order_stays(articles, model_folder, settings):
     before = retrieve(QUESTION, language="en")
     settings.RERANKER_MODEL, settings.RERANKER_SECONDS = str(model_folder), 0.0
     assert retrieve(QUESTION, language="en").passages == before.passages
-    assert Reranker(str(model_folder), device="cpu").scores(QUESTION, ["text"], seconds=0.0) is None
+    assert loaded(model_folder).values([(QUESTION, "text")], seconds=0.0) == []
+
+
+def test_a_model_that_is_slow_is_not_waited_for(model_folder):
+    """Not even for the pairs that it is reading: a large model takes seconds for four."""
+    model = loaded(model_folder)
+    read, may_go_on = model._model.predict, threading.Event()
+    batches: list[int] = []
+
+    def slowly(*args, **options):
+        batches.append(1)
+        if len(batches) > 1:
+            may_go_on.wait(30)
+        return read(*args, **options)
+
+    model._model.predict = slowly
+    pairs = [(QUESTION, f"text {number}") for number in range(12)]
+    started = time.monotonic()
+    found = model.values(pairs, seconds=2.0)
+    assert time.monotonic() - started < 15
+    assert len(found) == 4, "what was read in time"
+    may_go_on.set()
+    assert len(model.values(pairs, seconds=None)) == 12
 
 
 def test_a_model_that_cannot_be_loaded_costs_a_warning_and_no_answer(articles, tmp_path, settings, caplog):

@@ -44,6 +44,8 @@ def _manage(tmp_path, *arguments, **environment):
         ("CHROMA_URL", "localhost", "CHROMA_URL"),
         ("ANSWER_WRITER", "magic", "extractive"),
         ("EMBEDDING_MODEL", "/no/such/folder", "EMBEDDING_MODEL"),
+        ("GROUNDING_MODEL", "/no/such/folder", "GROUNDING_MODEL"),
+        ("GROUNDING_LANGUAGES", "fr", "de, en"),
     ],
 )
 def test_bad_value_is_named_with_what_is_allowed(tmp_path, name, value, allowed):

@@ -38,6 +38,7 @@ _PROBLEMS = {  # as assistant.grounding.Problem names them
     "quantifier": _("all, some or most differ"),
     "opposite": _("says the opposite"),
     "meaning": _("not near enough in meaning"),
+    "entailment": _("does not follow from the quote, says the cross-encoder"),
 }
 
 
@@ -47,6 +48,7 @@ class Sentence:
     quote: str
     passage: int | None
     reasons: tuple[str, ...]  # for people; empty: it was shown
+    entailment: float | None  # 0..1, where a cross-encoder said it
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,13 @@ def _sentence(record: dict[str, Any]) -> Sentence:
     reasons = tuple(
         f"{_PROBLEMS.get(kind, kind)}{f': {detail}' if detail else ''}" for kind, detail in record["problems"]
     )
-    return Sentence(record["text"], record["quote"], record["passage"], reasons)
+    return Sentence(
+        record["text"],
+        record["quote"],
+        record["passage"],
+        reasons,
+        record.get("entailment"),  # records of earlier versions have none
+    )
 
 
 def evidence_view(request: HttpRequest, question_id: int) -> JsonResponse:

@@ -50,6 +50,7 @@ class Problem(StrEnum):
     QUANTIFIER = "quantifier"
     OPPOSITE = "opposite"
     MEANING = "meaning"
+    ENTAILMENT = "entailment"  # a cross-encoder says that it does not follow
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Thresholds:
     )
     clause_cosine: float  # -1..1, of a clause that has fewer
     word_cosine: float = -1.0  # -1..1, of a word that the quote lacks to the nearest one that it has
+    entailment: float = 0.0  # 0..1, where a cross-encoder was heard
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Verdict:
         tuple[float, float | None], ...
     ]  # of each: coverage and, where that was asked for, nearness
     new_words: tuple[tuple[str, float | None], ...]  # that the quote lacks: nearness to the nearest it has
+    entailment: float | None = None  # 0..1, as it was given
 
     @property
     def is_supported(self) -> bool:
@@ -111,7 +114,15 @@ class Meaning(Protocol):
 _ALIGNED: Final = 0.5  # share of a clause's words in a sentence, from which on it is about that
 
 
-def check(claim: Claim, evidence: Evidence, meaning: Meaning, thresholds: Thresholds) -> Verdict:
+def check(
+    claim: Claim,
+    evidence: Evidence,
+    meaning: Meaning,
+    thresholds: Thresholds,
+    entailment: float | None = None,
+) -> Verdict:
+    """`entailment` (0..1) is a cross-encoder's word, None where none was heard: it can drop what the rest lets pass,
+    and never lets pass what the rest drops."""
     clauses = [one for one in clauses_of(claim.text, claim.language) if one.stems or one.marks]
     findings = [
         *_stated_exactly(claim, evidence),
@@ -134,12 +145,15 @@ def check(claim: Claim, evidence: Evidence, meaning: Meaning, thresholds: Thresh
         if nearness is not None and nearness < thresholds.word_cosine
     )
     findings.extend(_means_the_same(claim, telling, coverages, nearnesses, near, thresholds))
+    if entailment is not None and entailment < thresholds.entailment:
+        findings.append(Finding(Problem.ENTAILMENT, f"{entailment:.2f}"))
     return Verdict(
         tuple(findings),
         near,
         min(coverages, default=0.0),
         tuple(zip(coverages, nearnesses, strict=True)),
         new_words,
+        entailment,
     )
 
 

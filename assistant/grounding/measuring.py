@@ -18,8 +18,10 @@ import numpy as np
 
 from assistant.grounding.alterations import FALSE, TRUE, Source
 from assistant.grounding.check import Claim, Evidence, Thresholds, Verdict, check, texts_of
+from assistant.grounding.inferring import read_with
 from assistant.grounding.meaning import EmbeddedMeaning
 from assistant.grounding.names import names_of
+from knowledge.entailment import Heard
 from knowledge.plaintext import plain_text
 from knowledge.sentences import split_sentences
 from knowledge.units import split_units
@@ -28,6 +30,7 @@ SHORTEST, LONGEST = 6, 45  # words of a sentence that is worth altering
 ACROSS = "translated"  # kinds of true sentences that are in another language than their quote
 MOST_WRONGLY_DROPPED = 0.03  # of the true ones, on the sets that choose thresholds
 MORE_WRONGLY_DROPPED = 0.02  # than the exact rules do, where those drop more by themselves
+MORE_BY_ENTAILMENT = 0.01  # of the true ones, that a cross-encoder may drop besides
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Judged:
     def is_dropped(self, thresholds: Thresholds) -> bool:
         """As `check` decides with these thresholds, without doing it again."""
         verdict = self.verdict
-        if not verdict.is_supported:
+        if not verdict.is_supported or self.is_denied(thresholds):
             return True
         is_near = verdict.cosine is None or verdict.cosine >= thresholds.cosine
         if not is_near and verdict.coverage < 1.0:
@@ -58,6 +61,14 @@ class Judged:
             coverage < thresholds.clause_coverage and (near is None or near < thresholds.clause_cosine)
             for coverage, near in verdict.clauses
         )
+
+    def is_denied(self, thresholds: Thresholds) -> bool:
+        """By the cross-encoder, where one was heard."""
+        return self.verdict.entailment is not None and self.verdict.entailment < thresholds.entailment
+
+    @property
+    def breaks_a_rule(self) -> bool:
+        return not self.verdict.is_supported
 
 
 @dataclass(frozen=True)
@@ -226,9 +237,29 @@ _ALL_ASKED = replace(
 
 
 def judged(cases: Sequence[Case], meaning: EmbeddedMeaning) -> list[Judged]:
-    """Each case with what the exact rules say and how near it is, before any threshold."""
+    """Each case with what the exact rules say, how near it is and, where GROUNDING_MODEL is set, what that says, before
+    any threshold. Raises ModelNotHeard."""
     meaning.read(text for case in cases for text in texts_of(case.claim, case.evidence))
-    return [Judged(case, check(case.claim, case.evidence, meaning, _ALL_ASKED)) for case in cases]
+    reading = read_with([(case.claim, case.evidence) for case in cases], seconds=None)
+    if reading.heard is Heard.NONE:
+        raise ModelNotHeard(reading.model)
+    return [
+        Judged(
+            case,
+            check(
+                case.claim,
+                case.evidence,
+                meaning,
+                _ALL_ASKED,
+                None if inference is None else inference.entailment,
+            ),
+        )
+        for case, inference in zip(cases, reading.inferences, strict=True)
+    ]
+
+
+class ModelNotHeard(Exception):
+    """GROUNDING_MODEL cannot be loaded, or reads neither language; the log says which."""
 
 
 def chosen(judgements: Sequence[Judged]) -> Thresholds:
@@ -258,6 +289,20 @@ def chosen(judgements: Sequence[Judged]) -> Thresholds:
             if dropped[true].mean() <= allowed and (best is None or caught > best[0]):
                 best = (caught, replace(one, cosine=cosine, word_cosine=word))
     return best[1] if best is not None else _EVERYTHING
+
+
+def chosen_entailment(judgements: Sequence[Judged], thresholds: Thresholds) -> float:
+    """The least probability of entailment that drops most of the false ones which these thresholds let pass, while it
+    drops few of the true ones; 0 where none does. 0..1."""
+    left = [one for one in judgements if not one.is_dropped(thresholds)]
+    true = sum(one.case.is_true for one in judgements)
+    best = (0, 0.0)
+    for least in _steps(0.05, 0.95):
+        denied = [one for one in left if one.is_denied(replace(thresholds, entailment=least))]
+        wrongly = sum(one.case.is_true for one in denied)
+        if wrongly <= MORE_BY_ENTAILMENT * true and len(denied) - wrongly > best[0]:
+            best = (len(denied) - wrongly, least)
+    return best[1]
 
 
 def rows_of(judgements: Sequence[Judged], thresholds: Thresholds) -> list[Row]:

@@ -18,6 +18,7 @@ OTHER_LANGUAGE: Final = Thresholds(cosine=0.25, clause_coverage=0.2, clause_cosi
 
 def thresholds_for(language: str, quote_language: str) -> Thresholds:
     chosen = SAME_LANGUAGE if language == quote_language else OTHER_LANGUAGE
+    chosen = replace(chosen, entailment=settings.GROUNDING_ENTAILMENT)
     if settings.EMBEDDING_MODEL == BILINGUAL_MODEL:
         return chosen
     return replace(chosen, cosine=-1.0, clause_cosine=1.01, word_cosine=-1.0)

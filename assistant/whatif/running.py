@@ -253,7 +253,7 @@ def _disagreements(change: Change) -> list[dict[str, Any]]:
             "other": finding.other.quote,
         }
         for article in change.published
-        for finding in advise(article)
+        for finding in advise(article).findings
         if finding.is_serious and finding.other is not None
         if finding.other.article_id not in change.article_ids
     ][:_DISAGREEMENTS]

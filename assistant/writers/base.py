@@ -43,6 +43,16 @@ class CheckedSentence:
     ]  # kind (`assistant.grounding.Problem`) and what it is about; empty: shown
     cosine: float | None = None  # -1..1, to its quote
     coverage: float | None = None  # 0..1
+    entailment: float | None = None  # 0..1, that it follows from its quote; None: GROUNDING_MODEL did not say
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What besides the rules and the embedding model checked the sentences."""
+
+    model: str  # value of GROUNDING_MODEL; empty: none
+    heard: str  # `knowledge.entailment.Heard`; of a sentence without a value the others decided alone
+    least_entailment: float  # 0..1, below it a sentence was dropped
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,7 @@ class Generation:
     withheld: int = 0  # passages that were not shown to the model, because they speak to it
     reply: str = ""  # of the model, as it came; cut where it is endless
     sentences: tuple[CheckedSentence, ...] = ()
+    checked: Checked | None = None  # None: no sentence came to be checked
     stands_in: str = ""  # why the answer is quoted after all; empty: it is the model's
     is_cached: bool = False
     elapsed_ms: int = 0  # of the model alone
@@ -139,9 +150,10 @@ def patience(seconds: float) -> Iterator[None]:
         _deadline.reset(token)
 
 
-def seconds_left(most: float) -> float:
+def seconds_left(most: float, *, beyond: float = 0.0) -> float:
+    """`beyond`: seconds that may be taken after the deadline, once for all parts of a question."""
     deadline = _deadline.get()
-    return most if deadline is None else max(0.0, min(most, deadline - time.monotonic()))
+    return most if deadline is None else max(0.0, min(most, deadline + beyond - time.monotonic()))
 
 
 @contextlib.contextmanager

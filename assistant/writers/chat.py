@@ -124,7 +124,7 @@ class ChatWriter:
             language=retrieval.question_language,
             meaning=EmbeddedMeaning(is_awaited=True),
         )
-        generation = replace(generation, sentences=checked.sentences)
+        generation = replace(generation, sentences=checked.sentences, checked=checked.checked)
         spending.count_sentences(
             shown=len(checked.sentences) - sum(bool(one.problems) for one in checked.sentences),
             dropped=sum(bool(one.problems) for one in checked.sentences),

@@ -47,6 +47,7 @@ class CheckedWriter:
             passages=(),
             reply=draft.text,
             sentences=checked.sentences,
+            checked=checked.checked,
             stands_in="" if checked.answers else "no sentence is supported, or what is left does not answer",
         )
         if checked.answers:

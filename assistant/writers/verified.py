@@ -9,13 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from django.conf import settings
+
 from assistant.grounding import Claim, Evidence, Problem, check
 from assistant.grounding.check import texts_of
+from assistant.grounding.inferring import read_with
 from assistant.grounding.logic import clauses_of
 from assistant.grounding.meaning import EmbeddedMeaning
 from assistant.grounding.thresholds import thresholds_for
-from assistant.writers.base import Block, CheckedSentence, DraftCitation
+from assistant.writers.base import Block, Checked, CheckedSentence, DraftCitation, seconds_left
 from assistant.writers.replies import LONGEST_SENTENCE, Proposed
+from knowledge.entailment import Inference
 from knowledge.language import detect_language
 from knowledge.plaintext import plain_text, table_head
 from knowledge.retrieval import RetrievedPassage
@@ -39,6 +43,7 @@ class Verified:
     citations: tuple[DraftCitation, ...]
     sentences: tuple[CheckedSentence, ...]  # all that were proposed
     answers: bool  # whether what is left answers the question
+    checked: Checked
 
 
 def verified(
@@ -51,12 +56,13 @@ def verified(
 ) -> Verified:
     found = [_placed(one, passages) for one in proposals]
     meaning.read(_texts(proposals, found, question, language))
+    inferences, checked = _inferred(proposals, found, language)
     sentences: list[CheckedSentence] = []
     kept: list[tuple[CheckedSentence, _Place]] = []
     said: set[str] = set()
-    for proposal, place in zip(proposals, found, strict=True):
+    for proposal, place, inference in zip(proposals, found, inferences, strict=True):
         previous = sentences[-1] if sentences else None
-        sentence = _checked(proposal, place, question, language, meaning, said, previous)
+        sentence = _checked(proposal, place, question, language, meaning, inference, said, previous)
         sentences.append(sentence)
         if not sentence.problems and isinstance(place, _Place):
             said.add(proposal.text.casefold())
@@ -68,6 +74,7 @@ def verified(
         tuple(sentences),
         bool(kept)
         and _answers(question, language, [one for one, _place in kept], sentences, passages, meaning),
+        checked,
     )
 
 
@@ -144,6 +151,7 @@ def _checked(
     question: str,
     language: str,
     meaning: EmbeddedMeaning,
+    inference: Inference | None,
     said: set[str],
     previous: CheckedSentence | None,
 ) -> CheckedSentence:
@@ -169,6 +177,7 @@ def _checked(
         place.evidence,
         meaning,
         thresholds_for(language, place.evidence.language),
+        None if inference is None else inference.entailment,
     )
     return CheckedSentence(
         text=proposal.text,
@@ -177,7 +186,25 @@ def _checked(
         problems=tuple((one.problem.value, one.detail) for one in verdict.findings),
         cosine=None if verdict.cosine is None else round(verdict.cosine, 3),
         coverage=round(verdict.coverage, 3),
+        entailment=None if verdict.entailment is None else round(verdict.entailment, 3),
     )
+
+
+def _inferred(
+    proposals: Sequence[Proposed], found: Sequence["_Place | Problem"], language: str
+) -> tuple[list[Inference | None], Checked]:
+    """Of each sentence what the cross-encoder says; nobody waits longer for it than GROUNDING_SECONDS."""
+    placed = [
+        (at, Claim(proposal.text, language), place.evidence)
+        for at, (proposal, place) in enumerate(zip(proposals, found, strict=True))
+        if isinstance(place, _Place) and 0 < len(proposal.text) <= LONGEST_SENTENCE
+    ]
+    most = settings.GROUNDING_SECONDS
+    reading = read_with([one[1:] for one in placed], seconds=seconds_left(most, beyond=most))
+    inferences: list[Inference | None] = [None] * len(proposals)
+    for (at, _claim, _evidence), inference in zip(placed, reading.inferences, strict=True):
+        inferences[at] = inference
+    return inferences, Checked(reading.model, reading.heard.value, settings.GROUNDING_ENTAILMENT)
 
 
 def _texts(

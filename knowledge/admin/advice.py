@@ -12,8 +12,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from knowledge.advice import Finding, Kind, advise, check_wording
+from knowledge.advice import Advice, Finding, Kind, advise, check_wording
 from knowledge.embeddings import EmbedderUnavailable
+from knowledge.entailment import Heard
 from knowledge.models import Article
 
 _TITLES: Final[dict[Kind, Promise]] = {
@@ -21,6 +22,7 @@ _TITLES: Final[dict[Kind, Promise]] = {
     Kind.NUMBERS: gettext_lazy("Another article gives other figures"),
     Kind.NEGATION: gettext_lazy("Another article says the opposite"),
     Kind.VIEW: gettext_lazy("Another article judges this differently"),
+    Kind.CONTRADICTION: gettext_lazy("Another article seems to contradict this"),
     Kind.LINK: gettext_lazy("A link leads nowhere"),
     Kind.ANCHOR: gettext_lazy("A link leads to a heading that is not there"),
     Kind.OVERLAP: gettext_lazy("Another article says nearly the same"),
@@ -36,6 +38,9 @@ _WHY: Final[dict[Kind, Promise]] = {
     Kind.NUMBERS: gettext_lazy("If both speak of the same thing, one of them misleads customers."),
     Kind.NEGATION: gettext_lazy("If both speak of the same thing, one of them misleads customers."),
     Kind.VIEW: gettext_lazy("Both may be right. Somebody who reads both should not have to wonder."),
+    Kind.CONTRADICTION: gettext_lazy(
+        "So says the cross-encoder, which reads the two sentences together. It can err: read them yourself."
+    ),
     Kind.LINK: gettext_lazy("Readers see the words without the link, or a page that does not exist."),
     Kind.ANCHOR: gettext_lazy("Readers stay at the top of the page."),
     Kind.OVERLAP: gettext_lazy("Two places to change when something changes."),
@@ -46,6 +51,17 @@ _WHY: Final[dict[Kind, Promise]] = {
     Kind.HARD_TO_READ: gettext_lazy("Shorter sentences and plainer words help most."),
     Kind.TRANSLATION: gettext_lazy(
         "Customers who ask in the other language are answered in this one, or not at all."
+    ),
+}
+
+_HEARD: Final[dict[Heard, Promise]] = {
+    Heard.ALL: gettext_lazy("Rules and a cross-encoder looked for contradictions."),
+    Heard.SOME: gettext_lazy(
+        "Rules looked for contradictions; the cross-encoder had time for some of the sentences only."
+    ),
+    Heard.NONE: gettext_lazy(
+        "Rules alone looked for contradictions: the cross-encoder was not heard. It is still being loaded, does not "
+        "read this language, or cannot be loaded."
     ),
 }
 
@@ -61,9 +77,9 @@ class Group:
 def check_page(request: HttpRequest, article: Article, context: dict[str, Any]) -> HttpResponse:
     problem = ""
     try:
-        findings = advise(article)
+        advice = advise(article)
     except EmbedderUnavailable as error:
-        problem, findings = str(error), check_wording(article)
+        problem, advice = str(error), Advice(check_wording(article))
     return TemplateResponse(
         request,
         "admin/knowledge/article/check.html",
@@ -71,9 +87,11 @@ def check_page(request: HttpRequest, article: Article, context: dict[str, Any]) 
             **context,
             "title": _("Advice on “%(title)s”") % {"title": article.title},
             "article": article,
-            "groups": _grouped(findings),
+            "groups": _grouped(advice.findings),
             "problem": problem,
-            "count": len(findings),
+            "count": len(advice.findings),
+            "model": advice.model,
+            "model_said": _HEARD.get(advice.heard, ""),
         },
     )
 

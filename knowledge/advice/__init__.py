@@ -1,25 +1,27 @@
 """Advice on an article before customers read it: what it repeats, contradicts, promises and leads to.
 
-    for finding in advise(article): ...        # with the model: other articles as well
-    for finding in check_wording(article): ... # without
+    for finding in advise(article).findings: ...  # with the model: other articles as well
+    for finding in check_wording(article): ...    # without
 
 Promise: advice, not a wall; every finding shows what it means. Nothing is stored.
 """
 
 from collections import Counter
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from knowledge.advice.findings import SERIOUS, Elsewhere, Finding, Kind
+from knowledge.advice.inference import with_inferences
 from knowledge.advice.neighbours import Pair, near_pairs, planned_passages
-from knowledge.advice.statements import Statement, disagreement, read_statement
+from knowledge.advice.statements import disagreement, statements_of
 from knowledge.advice.wording import check_wording
+from knowledge.entailment import Heard
 from knowledge.models import Article
 from knowledge.plaintext import plain_text
-from knowledge.sentences import split_sentences
 from knowledge.text import terms
 
-__all__ = ["SERIOUS", "Elsewhere", "Finding", "Kind", "advise", "check_wording"]
+__all__ = ["SERIOUS", "Advice", "Elsewhere", "Finding", "Kind", "advise", "check_wording"]
 
 _COMPARED: Final = 0.5  # cosine from which two passages may speak of the same
 _SHINGLE: Final = 4  # stems in a row
@@ -30,11 +32,19 @@ _FEW_TEXTS: Final = 8
 _MAX_PAIRS: Final = 12  # findings of each kind
 
 
-def advise(article: Article) -> list[Finding]:
-    """The serious ones first. Raises EmbedderUnavailable."""
+@dataclass(frozen=True)
+class Advice:
+    findings: list[Finding]  # the serious ones first
+    model: str = ""  # value of GROUNDING_MODEL where it took part, or should have
+    heard: Heard = Heard.OFF  # of the model; where it was not, rules alone looked for contradictions
+
+
+def advise(article: Article) -> Advice:
+    """Raises EmbedderUnavailable."""
     pairs = near_pairs(article, planned_passages(article), at_least=_COMPARED)
-    found = [*_compared(pairs, article.language), *check_wording(article)]
-    return sorted(found, key=lambda finding: not finding.is_serious)
+    inferred = with_inferences(_compared(pairs, article.language), pairs, article.language)
+    found = [*inferred.findings, *check_wording(article)]
+    return Advice(sorted(found, key=lambda finding: not finding.is_serious), inferred.model, inferred.heard)
 
 
 def _compared(pairs: list[Pair], language: str) -> list[Finding]:
@@ -64,8 +74,8 @@ def _of_pair(pair: Pair, language: str, common: frozenset[str]) -> list[Finding]
         return [Finding(Kind.DUPLICATE, pair.own.chunk.text, elsewhere(other.text), values={"share": share})]
     found = [
         Finding(kind, mine.text, elsewhere(theirs.text), detail=detail)
-        for mine in _statements(pair.own.chunk.text, language)
-        for theirs in _statements(other.text, language)
+        for mine in statements_of(pair.own.chunk.text, language)
+        for theirs in statements_of(other.text, language)
         for kind, detail in [disagreement(mine, theirs, common=common) or (None, "")]
         if kind is not None
     ]
@@ -82,14 +92,6 @@ def _common_stems(pairs: list[Pair], language: str) -> frozenset[str]:
         return frozenset()
     held = Counter(stem for text in texts for stem in set(terms(plain_text(text), language)))
     return frozenset(stem for stem, count in held.items() if count > _COMMON * len(texts))
-
-
-@lru_cache(maxsize=500)  # one article is compared with the same passages again and again
-def _statements(text: str, language: str) -> list[Statement]:
-    lines = plain_text(text, list_markers=False).split("\n")
-    return [
-        read_statement(line[start:end], language) for line in lines for start, end in split_sentences(line)
-    ]
 
 
 def _shared(one: str, other: str, language: str) -> float:

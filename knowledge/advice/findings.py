@@ -10,6 +10,7 @@ class Kind(StrEnum):
     NUMBERS = "numbers"
     NEGATION = "negation"
     VIEW = "view"
+    CONTRADICTION = "contradiction"  # says a cross-encoder, and no rule
     LINK = "link"
     ANCHOR = "anchor"
     LONG_PARAGRAPH = "long_paragraph"
@@ -21,7 +22,7 @@ class Kind(StrEnum):
 
 
 # Those that a customer could be told something wrong by.
-SERIOUS = frozenset([Kind.DUPLICATE, Kind.NUMBERS, Kind.NEGATION, Kind.VIEW, Kind.LINK])
+SERIOUS = frozenset([Kind.DUPLICATE, Kind.NUMBERS, Kind.NEGATION, Kind.VIEW, Kind.CONTRADICTION, Kind.LINK])
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,12 @@ and the other badly. Each is a hint with both sentences shown. What needs world 
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from knowledge.advice.findings import Kind
+from knowledge.plaintext import plain_text
+from knowledge.sentences import split_sentences
 from knowledge.text import GERMAN, is_stopword, stem, words
 
 _AMOUNT = re.compile(
@@ -100,6 +103,15 @@ class Statement:
     amounts: frozenset[tuple[str, str]]  # (unit, number)
     is_negated: bool
     leaning: int  # -1 speaks badly, +1 well, 0 neither or both
+
+
+@lru_cache(maxsize=500)  # one article is compared with the same passages again and again
+def statements_of(text: str, language: str) -> list[Statement]:
+    """Of Markdown, in reading order."""
+    lines = plain_text(text, list_markers=False).split("\n")
+    return [
+        read_statement(line[start:end], language) for line in lines for start, end in split_sentences(line)
+    ]
 
 
 def read_statement(text: str, language: str) -> Statement:

@@ -1,14 +1,27 @@
 """What the check of generated sentences is worth, on labelled sets; no database, no language model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from assistant.grounding.check import Thresholds
 from assistant.grounding.meaning import EmbeddedMeaning
-from assistant.grounding.measuring import ACROSS, Judged, Row, cases_of, chosen, judged, pair_cases, rows_of
+from assistant.grounding.measuring import (
+    ACROSS,
+    Judged,
+    ModelNotHeard,
+    Row,
+    cases_of,
+    chosen,
+    chosen_entailment,
+    judged,
+    pair_cases,
+    rows_of,
+)
 from assistant.grounding.thresholds import OTHER_LANGUAGE, SAME_LANGUAGE
 
 
@@ -16,7 +29,8 @@ class Command(BaseCommand):
     help = (
         "Takes true sentences from the articles of labelled sets (folders with articles.jsonl), rewords some and makes "
         "others false by rule, and says how many of each the grounding check drops. Thresholds are chosen on all sets "
-        "but the one that is reported; for German sentences under English quotes on --pairs. Prints Markdown."
+        "but the one that is reported; for German sentences under English quotes on --pairs. Where GROUNDING_MODEL is "
+        "set, also what it adds. Prints Markdown."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,7 +51,10 @@ class Command(BaseCommand):
                 f"No articles.jsonl in {', '.join(missing)}." if missing else "Two sets at least."
             )
         meaning = EmbeddedMeaning()
-        by_set = {one.name: judged(cases_of(one, most=options["most"]), meaning) for one in folders}
+        try:
+            by_set = {one.name: judged(cases_of(one, most=options["most"]), meaning) for one in folders}
+        except ModelNotHeard as error:
+            raise CommandError(f"GROUNDING_MODEL={error} was not heard; the log says why.") from error
         same = {name: [one for one in found if not _is_across(one)] for name, found in by_set.items()}
         across = [one for found in by_set.values() for one in found if _is_across(one)]
         left_out: list[tuple[Judged, Thresholds]] = []
@@ -49,12 +66,47 @@ class Command(BaseCommand):
         everything = [one for found in same.values() for one in found]
         self._say(f"\nChosen on all sets: {_named(chosen(everything))}; in force: {_named(SAME_LANGUAGE)}")
         self._say_rows("The same with the thresholds in force", [(one, SAME_LANGUAGE) for one in everything])
+        if settings.GROUNDING_MODEL:
+            self._compare(same)
         if across:
             thresholds = OTHER_LANGUAGE
             if options["pairs"]:
                 thresholds = chosen(judged(pair_cases(options["pairs"], most=10 * options["most"]), meaning))
                 self._say(f"\nChosen on pairs: {_named(thresholds)}; in force: {_named(OTHER_LANGUAGE)}")
             self._say_rows("German sentences under English quotes", [(one, thresholds) for one in across])
+
+    def _compare(self, by_set: Mapping[str, Sequence[Judged]]) -> None:
+        """With the thresholds in force: alone, with the cross-encoder, and with it in the place of nearness."""
+        least = settings.GROUNDING_ENTAILMENT
+        everything = [one for found in by_set.values() for one in found]
+        self._say(
+            f"\n### With {settings.GROUNDING_MODEL}, entailment {least} at least\n\n"
+            "| sentences | | number | without | with it | rules and it alone |\n|---|---|---|---|---|---|"
+        )
+        kinds = sorted({(not one.case.is_true, one.case.kind) for one in everything})
+        for is_false, kind in kinds:
+            some = [one for one in everything if one.case.kind == kind and one.case.is_true is not is_false]
+            self._say_compared(kind, some, least)
+        for is_true in (True, False):
+            name = "**all true**" if is_true else "**all false**"
+            self._say_compared(name, [one for one in everything if one.case.is_true is is_true], least)
+        for name in by_set:
+            others = [one for other, each in by_set.items() if other != name for one in each]
+            self._say(
+                f"\n{name}: chosen on the others, entailment {chosen_entailment(others, SAME_LANGUAGE)}"
+            )
+        self._say(f"\nChosen on all: entailment {chosen_entailment(everything, SAME_LANGUAGE)}")
+
+    def _say_compared(self, kind: str, found: Sequence[Judged], least: float) -> None:
+        with_it = replace(SAME_LANGUAGE, entailment=least)
+        counts = (
+            sum(one.is_dropped(SAME_LANGUAGE) for one in found),
+            sum(one.is_dropped(with_it) for one in found),
+            sum(one.breaks_a_rule or one.is_denied(with_it) for one in found),
+        )
+        shares = " | ".join(f"{count / len(found):.1%}" for count in counts)
+        side = "true" if found[0].case.is_true else "false"
+        self._say(f"| {kind} | {side} | {len(found)} | {shares} |")
 
     def _say_total(self, name: str, found: Sequence[Judged], thresholds: Thresholds) -> None:
         rows = rows_of(found, thresholds)
