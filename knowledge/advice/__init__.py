@@ -7,11 +7,12 @@ Promise: advice, not a wall; every finding shows what it means. Nothing is store
 """
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Final
 
 from knowledge.advice.findings import SERIOUS, Elsewhere, Finding, Kind
-from knowledge.advice.neighbours import Pair, near_pairs, planned_passages
+from knowledge.advice.neighbours import Pair, near_pairs, pairs_between, planned_passages
 from knowledge.advice.statements import Statement, disagreement, read_statement
 from knowledge.advice.wording import check_wording
 from knowledge.models import Article
@@ -30,9 +31,18 @@ _FEW_TEXTS: Final = 8
 _MAX_PAIRS: Final = 12  # findings of each kind
 
 
-def advise(article: Article) -> list[Finding]:
-    """The serious ones first. Raises EmbedderUnavailable."""
-    pairs = near_pairs(article, planned_passages(article), at_least=_COMPARED)
+def advise(
+    article: Article, *, beside: Sequence[Article] = (), replaced: Collection[int] = ()
+) -> list[Finding]:
+    """The serious ones first. Raises EmbedderUnavailable.
+
+    `beside` are others that are about to be published with it, in texts that are not stored; `replaced` are articles
+    whose stored texts count no more.
+    """
+    passages = planned_passages(article)
+    pairs = near_pairs(article, passages, at_least=_COMPARED, replaced=replaced)
+    same_language = [other for other in beside if other.language == article.language]
+    pairs += pairs_between(passages, same_language, at_least=_COMPARED)
     found = [*_compared(pairs, article.language), *check_wording(article)]
     return sorted(found, key=lambda finding: not finding.is_serious)
 
