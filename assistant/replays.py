@@ -14,7 +14,7 @@ from knowledge.models import Article, Audience, Language
 
 
 class ReplayKind(models.TextChoices):
-    PUBLISH = "publish", _("Publishing a text")
+    PUBLISH = "publish", _("Publishing")
     ARCHIVE = "archive", _("Archiving")
     MERGE = "merge", _("Merging two articles")
 
@@ -35,15 +35,6 @@ class Replay(models.Model):
 
     kind = models.CharField(_("change"), max_length=8, choices=ReplayKind)
     state = models.CharField(_("state"), max_length=10, choices=ReplayState, default=ReplayState.WAITING)
-    # What would be published: an article with the text it would have. Null: nothing would.
-    article = models.ForeignKey(
-        Article, verbose_name=_("article"), null=True, on_delete=models.CASCADE, related_name="+"
-    )
-    title = models.CharField(_("title"), max_length=500, blank=True)
-    body = models.TextField(_("text"), blank=True)
-    language = models.CharField(_("language"), max_length=2, choices=Language, blank=True)
-    audience = models.CharField(_("audience"), max_length=12, choices=Audience, blank=True)
-    translation_group = models.CharField(max_length=200, blank=True)
     withdrawn = models.ManyToManyField(Article, related_name="+")  # what would be archived
     # Of every article concerned, as it was when this was asked for: its id -> a fingerprint (`whatif.running`).
     editions = models.JSONField(default=dict)
@@ -108,6 +99,29 @@ class Replay(models.Model):
     @property
     def percent(self) -> int:
         return round(100 * self.done / self.total) if self.total else 0
+
+
+class ReplayedText(models.Model):
+    """What would be published: an article with the text that it would have. Several of one replay: all at once."""
+
+    replay = models.ForeignKey(Replay, on_delete=models.CASCADE, related_name="texts")
+    article = models.ForeignKey(
+        Article, verbose_name=_("article"), on_delete=models.CASCADE, related_name="+"
+    )
+    title = models.CharField(_("title"), max_length=500)
+    body = models.TextField(_("text"))
+    language = models.CharField(_("language"), max_length=2, choices=Language)
+    audience = models.CharField(_("audience"), max_length=12, choices=Audience)
+    translation_group = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["replay_id", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["replay", "article"], name="replayed_text_once_an_article"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
 
 
 class Difference(models.TextChoices):

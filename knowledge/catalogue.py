@@ -113,6 +113,22 @@ def translations_of(article: Article, *, user: Reader) -> dict[str, Article]:
     return {other.language: other for other in others}
 
 
+def successor_of(slug: str, *, language: str, user: Reader) -> Article | None:
+    """What an article of this address was merged into, as this reader may see it: in `language` where there is that."""
+    gone = Article.objects.filter(slug=slug, merged_into__isnull=False)
+    own_first = sorted(gone.only("language", "merged_into_id"), key=lambda one: one.language != language)
+    readable = Article.objects.published().visible_to(user).defer("body")
+    for one in own_first:
+        found = readable.filter(pk=one.merged_into_id).first()
+        if found is not None:
+            return (
+                translations_of(found, user=user).get(language, found)
+                if found.language != language
+                else found
+            )
+    return None
+
+
 def counterpart_of(category: Category, *, language: str, user: Reader) -> Category | None:
     """The category in another language where most of this one's articles have their translation.
 

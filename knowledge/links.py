@@ -1,8 +1,8 @@
 """Where links between articles lead.
 
 Promise: a link to an article that the reader may read leads to its page, in the reader's language where there
-is one; a link to anything else comes back as None. However many links a page has, they cost one query, and a
-page without links to articles costs none.
+is one, and a link to one that was merged into another leads there; a link to anything else comes back as None. However
+many links a page has, they cost one query, two where some were merged, and a page without links to articles none.
 
 Four spellings are understood, all of them as authors and other help centers write them:
 
@@ -135,6 +135,17 @@ def _localised(prefix: str) -> tuple[str, ...]:
     return tuple(f"{prefix}{language}" for language in Language.values)
 
 
+_FIELDS: Final = (
+    "slug",
+    "language",
+    "source",
+    "external_id",
+    "source_url",
+    "translation_group",
+    "merged_into_id",
+)
+
+
 class _Index:
     """The articles that a text links to, fetched at once and through the gate."""
 
@@ -146,19 +157,20 @@ class _Index:
         if source:
             beside = Q(external_id__in=names) | Q(translation_group__in=names) | Q(source_url__in=addresses)
             wanted |= Q(source=source) & beside
-        readable = Article.objects.published().visible_to(user).filter(wanted)
         self._source = source
-        self._by_group: dict[str, list[Article]] = {}
+        self._by_group: dict[
+            str, list[tuple[str, Article]]
+        ] = {}  # with the source that knows it by this name
         self._by_id: dict[str, Article] = {}
         self._by_address: dict[str, Article] = {}
-        fields = ("slug", "language", "source", "external_id", "source_url", "translation_group")
-        for article in sorted(readable.only(*fields), key=lambda a: (a.language != language, a.language)):
-            if article.translation_group:
-                self._by_group.setdefault(article.translation_group, []).append(article)
-            if source and article.source == source:
-                self._by_id[article.external_id] = article
-                if article.source_url:
-                    self._by_address[article.source_url] = article
+        named = _named(wanted, user)
+        for name, article in sorted(named, key=lambda pair: _order(*pair, language)):
+            if name.translation_group:
+                self._by_group.setdefault(name.translation_group, []).append((name.source, article))
+            if source and name.source == source:
+                self._by_id[name.external_id] = article
+                if name.source_url:
+                    self._by_address[name.source_url] = article
 
     def url(self, target: _Target) -> str | None:
         if target.address:
@@ -172,12 +184,29 @@ class _Index:
 
     def _article(self, name: str, target: _Target) -> Article | None:
         """The reader's language first, because the articles are sorted so."""
-        for article in self._by_group.get(name, []):
-            if target.is_global or article.source == self._source:
+        for source, article in self._by_group.get(name, []):
+            if target.is_global or source == self._source:
                 return article
         return self._translated(self._by_id.get(name))
 
     def _translated(self, named: Article | None) -> Article | None:
-        if named is None or not named.translation_group:
+        if named is None or named.translation_group not in self._by_group:
             return named
-        return self._by_group[named.translation_group][0]
+        return self._by_group[named.translation_group][0][1]
+
+
+def _named(wanted: Q, user: Reader) -> list[tuple[Article, Article]]:
+    """Articles that are looked for, each with the one to read: itself, or what it was merged into."""
+    readable = Article.objects.published().visible_to(user)
+    found = (readable.filter(wanted) | Article.objects.filter(wanted, merged_into__isnull=False)).only(
+        *_FIELDS
+    )
+    merged = {article.merged_into_id for article in found} - {None}
+    successors = readable.only(*_FIELDS).in_bulk(merged) if merged else {}
+    pairs = [(one, successors.get(one.merged_into_id, None) if one.merged_into_id else one) for one in found]
+    return [(name, article) for name, article in pairs if article is not None]
+
+
+def _order(name: Article, article: Article, language: str) -> tuple[bool, str, bool]:
+    """The reader's language first, and an article before one that only stands in for another."""
+    return article.language != language, article.language, name.pk != article.pk

@@ -6,7 +6,7 @@ form or a list that is minutes old writes nothing back. What people may do step 
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -33,7 +33,8 @@ def make_draft(*, article: Article) -> bool:
 def merge_articles(*, kept: Article, other: Article, title: str, body: str, by: User | None = None) -> None:
     """`kept` gets the text of both as an editor has put it together, and `other` is archived, at once.
 
-    Where either was published, `kept` is from now on. Raises StepRefused where a change of either is in preparation.
+    Whoever reads either now reads `kept` from now on, and what leads to `other` leads there. Where neither is online,
+    the nearest date counts. Raises StepRefused where a change of either is in preparation, or nobody has gone over it.
     """
     with transaction.atomic():
         rows = {
@@ -50,19 +51,49 @@ def merge_articles(*, kept: Article, other: Article, title: str, body: str, by: 
                 _("A change of “%(title)s” is in preparation. Publish or discard it first.")
                 % {"title": waiting.article.title}
             )
-        was_online = stays.is_online()
+        for article in (stays, goes):
+            if article.to_go_over:
+                raise StepRefused(
+                    _("“%(title)s” was put together from replies. Go over it first, and say so on its page.")
+                    % {"title": article.title}
+                )
         stays.title, stays.body = title, body
+        stays.merged_into = None
         if by is not None:
             stays._history_user = by  # type: ignore[attr-defined]
-        if Status.PUBLISHED in (stays.status, goes.status):
-            stays.status = Status.PUBLISHED
-            deed = Deed.CHANGED if was_online else Deed.PUBLISHED
-            WorkflowEntry.objects.create(article=stays, deed=deed, by=by)
+        deed = _put_online(stays, goes)
         stays.save()
+        if deed is not None:
+            planned = stays.publish_at if deed is Deed.SCHEDULED else None
+            WorkflowEntry.objects.create(article=stays, deed=deed, by=by, planned_for=planned)
         if goes.status != Status.ARCHIVED:
             take_step(Step.ARCHIVE, article=goes, by=by)
+        # Of those that went into `goes` earlier, too: whoever follows a link goes one step and no more.
+        Article.objects.filter(Q(pk=goes.pk) | Q(merged_into=goes)).exclude(pk=stays.pk).update(
+            merged_into=stays
+        )
     kept.refresh_from_db()
     other.refresh_from_db()
+
+
+def _put_online(stays: Article, goes: Article) -> Deed | None:
+    """What `stays` is once it has the text of both, for readers; None: nobody reads it before somebody publishes it."""
+    now = timezone.now()
+    was_online = stays.is_online()
+    if was_online or goes.is_online():
+        if stays.publish_at is not None and stays.publish_at > now:
+            stays.publish_at = None
+        if stays.unpublish_at is not None and stays.unpublish_at <= now:
+            stays.unpublish_at = None
+        stays.status = Status.PUBLISHED
+        return Deed.CHANGED if was_online else Deed.PUBLISHED
+    dates = [one.publish_at for one in (stays, goes) if one.is_scheduled() and one.publish_at is not None]
+    if not dates:
+        return None
+    stays.status, stays.publish_at = Status.PUBLISHED, min(dates)
+    if stays.unpublish_at is not None and stays.unpublish_at <= stays.publish_at:
+        stays.unpublish_at = None
+    return Deed.SCHEDULED
 
 
 def mark_reviewed(*, article: Article, by: User) -> bool:

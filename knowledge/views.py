@@ -143,10 +143,15 @@ def _last_looked_at(found: Article) -> date:
 
 
 def _article_in_another_language(request: HttpRequest, slug: str) -> HttpResponse:
-    """A slug of the other language: to its translation, or to the word that there is none."""
+    """A slug of the other language, or of an article that was merged: to where it leads, or to a word why not."""
+    language = reading_language()
     found = Article.objects.published().visible_to(request.user).filter(slug=slug).first()
     if found is None:
-        raise Http404
+        found = catalogue.successor_of(slug, language=language, user=request.user)
+        if found is None:
+            raise Http404
+        if found.language == language:
+            return redirect(found)
     translation = catalogue.translations_of(found, user=request.user).get(reading_language())
     return redirect(translation) if translation is not None else _only_elsewhere(request, found, found.title)
 

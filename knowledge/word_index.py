@@ -44,6 +44,7 @@ class _Held:
 _held: dict[Key, _Held] = {}
 _under_way: dict[Key, Background[_Held]] = {}
 _guard = threading.Lock()
+_era = 0  # what was begun in an earlier one is not kept
 
 
 def word_index(key: Key, version: int) -> LexicalIndex:
@@ -97,8 +98,10 @@ def held(key: Key) -> LexicalIndex | None:
 
 
 def forget() -> None:
-    """For tests, whose databases come and go under the same version numbers."""
+    """For tests, whose databases come and go under the same version numbers. What is being made is forgotten, too."""
+    global _era
     with _guard:
+        _era += 1
         _held.clear()
         _under_way.clear()
 
@@ -127,6 +130,7 @@ def _made_apart(key: Key, version: int, known: _Held | None) -> _Held:
 
 
 def _made_here(key: Key, version: int, known: _Held | None) -> _Held:
+    era = _era
     current = Passage.objects.current().filter(
         recipe=key.recipe, article__language=key.language, article__audience__in=key.audiences
     )
@@ -137,7 +141,8 @@ def _made_here(key: Key, version: int, known: _Held | None) -> _Held:
     )
     made = _Held(version, index)
     with _guard:
-        for other in [one for one in _held if one.recipe != key.recipe]:
-            del _held[other]  # of a generation that answers no more
-        _held[key] = made
+        if era == _era:
+            for other in [one for one in _held if one.recipe != key.recipe]:
+                del _held[other]  # of a generation that answers no more
+            _held[key] = made
     return made

@@ -100,6 +100,11 @@ def stage_of(article: Article, change: PendingChange | None) -> Stage:
             return Stage(status)
 
 
+def has_news(article: Article) -> bool:
+    """Whether there is a text of it that customers do not read yet."""
+    return stage_of(article, pending_change(article)) is not Stage.ONLINE
+
+
 def steps_for(article: Article, change: PendingChange | None, user: User | None) -> tuple[Step, ...]:
     """What `user` may do next with the text that is worked on."""
     stage = stage_of(article, change)

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from assistant.labels import judge
@@ -262,3 +264,103 @@ def test_merging_two_articles(client, center):
     )
     one = {"action": "merge", "_selected_action": [kept.pk]}
     assert "exactly two" in client.post("/admin/knowledge/article/", one, follow=True).content.decode()
+
+
+# --- several at once ------------------------------------------------------------------------------------------
+
+GERMAN_GAP = "Vermieten Sie im Sommer auch Wohnmobile?"
+GERMAN_VANS = "Wir vermieten auch Wohnmobile. Ein Wohnmobil kostet im Sommer 89 Euro am Tag."
+
+
+def _chosen(*articles: Article) -> str:
+    return "publish/?" + "&".join(f"article={article.pk}" for article in articles)
+
+
+def test_an_article_and_its_translation_are_tried_together(client, begin, draft):
+    for text, language in ((GAP, "en"), (GERMAN_GAP, "de")):
+        assert ask_question(text=text, language=language).status == "escalated"
+    Article.objects.filter(pk=draft.pk).update(translation_group="vans")
+    german = Article.objects.create(
+        title="Wohnmobile", slug="wohnmobile", body=GERMAN_VANS, language="de", translation_group="vans"
+    )
+    page = client.get(f"/admin/knowledge/article/{draft.pk}/change/").content.decode()
+    assert f"/admin/what-if/publish/{draft.pk}/?with={german.pk}" in page
+
+    alone = begin(f"publish/{german.pk}/", title=german.title, body=GERMAN_VANS)
+    # Whoever asks in English gets the German text then, because nothing else says it.
+    assert {one.after["citations"][0]["article_id"] for one in alone.questions.all()} == {german.pk}
+
+    both = begin(f"publish/{draft.pk}/?with={german.pk}", title=draft.title, body=VANS)
+    assert both.counts == {"gained": 2}
+    cited = {one.question.language: one.after["citations"][0]["article_id"] for one in both.questions.all()}
+    assert cited == {"en": draft.pk, "de": german.pk}
+    shown = page_of(client, both)
+    for words in ("Camper vans and 1 more", "Wohnmobile", "earlier text"):
+        assert (words in shown) == (words != "earlier text")
+    german.body += " Auch im Winter."
+    german.save()
+    assert "earlier text" in page_of(client, both)
+
+
+def test_drafts_and_changes_chosen_in_the_list_are_tried_at_once(client, begin, center, staff, draft):
+    ask_question(text=GAP, language="en")
+    ask_question(text="How much is a pause of my subscription?", language="en")
+    Article.objects.filter(pk=draft.pk).update(body=VANS)
+    pause, paypal = center["pause"], center["paypal"]
+    pause.body = "A pause costs 12 euros a month and lasts one to three months."
+    keep(edited=pause, by=staff, may_publish=True)  # beside the text that is online
+
+    chosen = {"action": "try_publishing", "_selected_action": [draft.pk, pause.pk, paypal.pk]}
+    response = client.post("/admin/knowledge/article/", chosen)
+    assert response.url.startswith("/admin/what-if/publish/?")
+    page = client.get(response.url).content.decode()
+    assert "together" in page and "change in preparation" in page
+    assert "left out, because customers read it as it is" in page and paypal.title in page
+
+    replay = begin(_chosen(draft, pause, paypal))
+    assert {text.article_id for text in replay.texts.all()} == {draft.pk, pause.pk}
+    assert replay.counts == {"gained": 1, "changed": 1}
+    found = {one.kind: one for one in replay.questions.all()}
+    assert "89 euros" in str(found["gained"].after) and "12 euros" in str(found["changed"].after)
+    pause.refresh_from_db()
+    assert "9 euros" in pause.body
+
+    nothing = client.get(f"/admin/what-if/{_chosen(paypal)}", follow=True).content.decode()
+    assert "that customers do not read yet" in nothing
+
+
+def test_two_drafts_that_contradict_each_other_are_told(client, begin, make_article):
+    drafts = [
+        Article.objects.create(title=title, slug=slug, body=body, language="en")
+        for title, slug, body in (
+            ("How long can I pause?", "how-long", "You can pause your plan for up to 3 months in a year."),
+            ("Pausing your plan", "pausing", "You can pause your plan for up to 6 months in a year."),
+        )
+    ]
+    # What is online of one of them is replaced by its draft, and counts no more.
+    replay = begin(_chosen(*drafts))
+    assert [one["detail"] for one in replay.disagreements] == ["3 ≠ 6"]
+    page = page_of(client, replay)
+    assert page.count("up to 6 months") == 1 and page.count("up to 3 months") == 1
+
+
+def test_an_article_that_is_deleted_meanwhile_ends_no_page(client, begin, draft):
+    replay = begin(f"publish/{draft.pk}/", title="Camper vans", body=VANS)
+    draft.delete()
+    page = page_of(client, replay)
+    assert "an article that was deleted" in page and "earlier text" in page
+    assert "an article that was deleted" in client.get("/admin/what-if/").content.decode()
+
+
+def test_the_overview_asks_as_often_for_many_as_for_few(client, begin, center, draft):
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            client.get("/admin/what-if/")
+        return len(queries)
+
+    begin(f"publish/{draft.pk}/", title="Camper vans", body=VANS)
+    few = asked()
+    for _time in range(5):
+        begin(_chosen(draft))
+        begin(f"archive/?article={center['pause'].pk}&article={center['charger'].pk}")
+    assert asked() == few

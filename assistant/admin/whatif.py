@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -24,18 +25,29 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from assistant.admin.story import TONES, Meter
 from assistant.models import ConfidenceLevel, Question, TicketReason
-from assistant.replays import Difference, Judged, Replay, ReplayedQuestion, ReplayKind, ReplayState
+from assistant.replays import (
+    Difference,
+    Judged,
+    Replay,
+    ReplayedQuestion,
+    ReplayedText,
+    ReplayKind,
+    ReplayState,
+)
 from assistant.whatif import running
 from assistant.whatif.comparing import NOTICEABLE
 from assistant.whatif.questions import MOST
+from assistant.whatif.subject import as_worked_on, has_index_moved, is_out_of_date
 from knowledge.admin.advice import title_of
 from knowledge.advice import Kind
 from knowledge.markdown import render_fragment
 from knowledge.models import Article, Audience, Language
+from knowledge.workflow import has_news
 
 _ON_A_PAGE: Final = 20
 _LISTED: Final = 30  # replays
 _MOST_ARCHIVED: Final = 100  # articles at once
+_MOST_PUBLISHED: Final = 20  # texts at once: what is new in them is embedded first, about a second each
 _MAX_TITLE: Final = 500  # characters
 _REFRESH_SECONDS: Final = "2"
 
@@ -56,7 +68,7 @@ _KIND_TONES: Final = {
 }
 _JUDGED_TONES: Final = {Judged.RIGHT: "good", Judged.WRONG: "bad", Judged.MISSED: "bad", Judged.OPEN: "quiet"}
 _HEADINGS: Final[dict[ReplayKind, Promise]] = {
-    ReplayKind.PUBLISH: gettext_lazy("What would change if this text were published?"),
+    ReplayKind.PUBLISH: gettext_lazy("What would change if this were published?"),
     ReplayKind.ARCHIVE: gettext_lazy("What would change if this were archived?"),
     ReplayKind.MERGE: gettext_lazy("What would change if these articles were merged?"),
 }
@@ -99,11 +111,7 @@ class Row:
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
     _may_look(request)
-    replays = list(
-        Replay.objects.select_related("article", "created_by")
-        .prefetch_related("withdrawn")
-        .defer("body", "article__body")[:_LISTED]
-    )
+    replays = list(Replay.objects.select_related("created_by").prefetch_related(*_SUBJECT)[:_LISTED])
     return TemplateResponse(
         request,
         "admin/whatif/overview.html",
@@ -117,18 +125,44 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def publish_view(request: HttpRequest, pk: int) -> HttpResponse:
-    """From the form of an article: with what stands in it, saved or not."""
+    """From the form of an article, with what stands in it, saved or not; `?with=` names others that come along."""
     _may_ask(request)
     article = get_object_or_404(Article, pk=pk)
     if not _take_text(request, article):
         return HttpResponseRedirect(reverse("admin:knowledge_article_change", args=[pk]))
-    return _to(running.try_publishing(article, by=request.user))
+    others = [one for one in _named(request, "with", _MOST_PUBLISHED) if one.pk != pk and has_news(one)]
+    return _to(running.try_publishing([article, *map(as_worked_on, others)], by=request.user))
+
+
+@require_http_methods(["GET", "POST"])
+def publish_several_view(request: HttpRequest) -> HttpResponse:
+    """Texts that would go online together, as they were saved last."""
+    _may_ask(request)
+    articles = _named(request, "article", _MOST_PUBLISHED)
+    known = [article for article in articles if not has_news(article)]
+    texts = [as_worked_on(article) for article in articles if article not in known]
+    if not texts:
+        messages.error(request, _("Choose articles with a text that customers do not read yet."))
+        return HttpResponseRedirect(reverse("admin:knowledge_article_changelist"))
+    if request.method == "POST":
+        return _to(running.try_publishing(texts, by=request.user))
+    return TemplateResponse(
+        request,
+        "admin/whatif/publish.html",
+        {
+            **admin.site.each_context(request),
+            "title": _HEADINGS[ReplayKind.PUBLISH],
+            "texts": texts,
+            "known": known,
+            "most": MOST,
+        },
+    )
 
 
 @require_http_methods(["GET", "POST"])
 def archive_view(request: HttpRequest) -> HttpResponse:
     _may_ask(request)
-    articles = _named(request)
+    articles = _named(request, "article", _MOST_ARCHIVED)
     if not articles:
         messages.error(request, _("Choose at least one article."))
         return HttpResponseRedirect(reverse("admin:knowledge_article_changelist"))
@@ -160,7 +194,10 @@ def merge_view(request: HttpRequest, kept: int, other: int) -> HttpResponse:
 @require_GET
 def replay_view(request: HttpRequest, pk: int) -> HttpResponse:
     _may_look(request)
-    replay = get_object_or_404(Replay.objects.select_related("article", "created_by"), pk=pk)
+    replays = Replay.objects.select_related("created_by").prefetch_related(*_SUBJECT)
+    replay = get_object_or_404(replays, pk=pk)
+    texts = list(replay.texts.all())
+    audiences = sorted({text.audience for text in texts} - {Audience.PUBLIC})
     found = replay.questions.select_related("question")
     kind = request.GET.get("kind", "")
     kind = kind if kind in Difference.values else ""
@@ -181,7 +218,9 @@ def replay_view(request: HttpRequest, pk: int) -> HttpResponse:
             "replay": replay,
             "subject": _subject(replay),
             "tone": _STATE_TONES[ReplayState(replay.state)],
-            "withdrawn": replay.withdrawn.defer("body"),
+            "texts": texts,
+            "concerned": len(replay.editions),
+            "withdrawn": replay.withdrawn.all(),
             "compared": compared,
             "different": compared - same,
             "same": same,
@@ -193,15 +232,12 @@ def replay_view(request: HttpRequest, pk: int) -> HttpResponse:
             ),
             "is_filtered": bool(kind or only_judged),
             "disagreements": [(title_of(Kind(one["kind"])), one) for one in replay.disagreements],
-            "is_out_of_date": running.is_out_of_date(replay),
-            "has_index_moved": running.has_index_moved(replay),
-            "is_for_few": replay.audience not in ("", Audience.PUBLIC),
-            "audience": Audience(replay.audience).label if replay.audience else "",
+            "is_out_of_date": is_out_of_date(replay),
+            "has_index_moved": has_index_moved(replay),
+            "audiences": [Audience(one).label for one in audiences],
             "noticeable_percent": round(100 * NOTICEABLE),
             "may_ask": _may_change(request),
-            "back": reverse("admin:knowledge_article_change", args=[replay.article_id])
-            if replay.article_id
-            else reverse("admin:knowledge_article_changelist"),
+            "article": texts[0].article_id if len(texts) == 1 else None,
         },
     )
     if replay.is_unfinished:
@@ -223,6 +259,7 @@ def stop_view(request: HttpRequest, pk: int) -> HttpResponse:
 PAGES = (
     ("", overview, "whatif"),
     ("publish/<int:pk>/", publish_view, "whatif_publish"),
+    ("publish/", publish_several_view, "whatif_publish_several"),
     ("archive/", archive_view, "whatif_archive"),
     ("merge/<int:kept>/<int:other>/", merge_view, "whatif_merge"),
     ("<int:pk>/", replay_view, "whatif_replay"),
@@ -254,17 +291,24 @@ def _take_text(request: HttpRequest, article: Article) -> bool:
     return True
 
 
-def _named(request: HttpRequest) -> list[Article]:
-    numbers = [int(one) for one in request.GET.getlist("article")[:_MOST_ARCHIVED] if one.isdecimal()]
-    return list(Article.objects.filter(pk__in=numbers).defer("body").order_by("title"))
+def _named(request: HttpRequest, parameter: str, most: int) -> list[Article]:
+    numbers = [int(one) for one in request.GET.getlist(parameter)[:most] if one.isdecimal()]
+    return list(Article.objects.filter(pk__in=numbers).order_by("title", "pk"))
+
+
+_SUBJECT: Final = (
+    Prefetch("texts", ReplayedText.objects.defer("body")),
+    Prefetch("withdrawn", Article.objects.defer("body")),
+)
 
 
 def _subject(replay: Replay) -> str:
-    titles = [article.title for article in replay.withdrawn.all()]
-    if replay.kind == ReplayKind.PUBLISH:
-        return replay.title
-    if replay.kind == ReplayKind.MERGE:
-        return f"{replay.title} ← {', '.join(titles)}"
+    """`replay` with `_SUBJECT` fetched, where there are many."""
+    published = [text.title for text in replay.texts.all()]
+    withdrawn = [article.title for article in replay.withdrawn.all()]
+    if replay.kind == ReplayKind.MERGE and published:
+        return f"{published[0]} ← {', '.join(withdrawn)}"
+    titles = published or withdrawn
     if len(titles) <= 1:
         return titles[0] if titles else _("an article that was deleted")
     more = len(titles) - 1

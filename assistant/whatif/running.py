@@ -4,10 +4,10 @@ Promise: whoever works on one holds it by a mark in its row and says every secon
 is silent is taken over by the next sweep, and given up after `_ATTEMPTS`. What was compared is kept in one transaction
 with the end, by the holder alone: no half of a result, and no result of somebody who was stopped or overtaken.
 
-Refuses to decide what is compared (`assistant.whatif.questions`) and how (`assistant.whatif.comparing`).
+Refuses to decide what is compared (`assistant.whatif.questions`, `assistant.whatif.subject`) and how
+(`assistant.whatif.comparing`).
 """
 
-import hashlib
 import logging
 import threading
 import time
@@ -34,18 +34,19 @@ from assistant.replays import (
     Judged,
     Replay,
     ReplayedQuestion,
+    ReplayedText,
     ReplayKind,
     ReplayState,
 )
 from assistant.whatif.comparing import Comparison, Judging, compare
 from assistant.whatif.questions import PastQuestion, past_questions
+from assistant.whatif.subject import change_of, edition_of, text_of
 from assistant.writers import EXTRACTIVE
 from assistant.writers.extractive import ExtractiveWriter
-from knowledge import bell, generations
+from knowledge import bell
 from knowledge.advice import advise
-from knowledge.changes import pending_change, working_copy
 from knowledge.embeddings import EmbedderUnavailable
-from knowledge.models import Article, Status
+from knowledge.models import Article
 from knowledge.trial import Change, Overtaken, Trial
 
 log = logging.getLogger(__name__)
@@ -71,9 +72,9 @@ class _Stopped(Exception):
 # --- asked for -------------------------------------------------------------------------------------------
 
 
-def try_publishing(article: Article, *, by: Any) -> Replay:
-    """What publishing would change. `article` is a stored one with the text it would have, which is not saved."""
-    return _start(ReplayKind.PUBLISH, by=by, published=article)
+def try_publishing(articles: Sequence[Article], *, by: Any) -> Replay:
+    """What publishing all of these at once would change. Stored ones with the texts they would have; none is saved."""
+    return _start(ReplayKind.PUBLISH, by=by, published=articles)
 
 
 def try_archiving(articles: Sequence[Article], *, by: Any) -> Replay:
@@ -82,7 +83,7 @@ def try_archiving(articles: Sequence[Article], *, by: Any) -> Replay:
 
 def try_merging(kept: Article, other: Article, *, by: Any) -> Replay:
     """`kept` with the text it would have, `other` archived."""
-    return _start(ReplayKind.MERGE, by=by, published=kept, withdrawn=[other])
+    return _start(ReplayKind.MERGE, by=by, published=[kept], withdrawn=[other])
 
 
 def cancel(replay: Replay) -> bool:
@@ -91,44 +92,6 @@ def cancel(replay: Replay) -> bool:
         state=ReplayState.CANCELLED, finished_at=timezone.now()
     )
     return bool(stopped)
-
-
-def change_of(replay: Replay) -> Change:
-    """What it is about, of the articles as they are stored now."""
-    published: tuple[Article, ...] = ()
-    if replay.article_id is not None:
-        article = Article.objects.get(pk=replay.article_id)
-        _put_text(article, replay)
-        article.status = Status.PUBLISHED
-        published = (article,)
-    return Change(published, frozenset(replay.withdrawn.values_list("pk", flat=True)))
-
-
-def is_out_of_date(replay: Replay) -> bool:
-    """Whether an article that it is about reads otherwise now than what was tried, and than it did then.
-
-    What counts of the one that would be published is what is worked on, online or in preparation.
-    """
-    concerned = Article.objects.in_bulk([int(key) for key in replay.editions])
-    for key, edition in replay.editions.items():
-        article = concerned.get(int(key))
-        if article is None:
-            return True
-        if article.pk == replay.article_id:
-            tried = {name: getattr(replay, name) for name in _TEXT}
-            if _working_text(article) != tried and _edition(article, is_published=True) != edition:
-                return True
-        elif article.status != Status.ARCHIVED and _edition(article, is_published=False) != edition:
-            return True
-    return False
-
-
-def has_index_moved(replay: Replay) -> bool:
-    """Whether other articles are answerable now than when it ran, or by another model."""
-    generation = generations.live()
-    if generation is None or replay.state != ReplayState.DONE:
-        return False
-    return (generation.recipe, generation.version) != (replay.recipe, replay.version)
 
 
 # --- run -------------------------------------------------------------------------------------------------
@@ -238,24 +201,25 @@ def _taken(replay_id: int) -> Replay | None:
     taken = Replay.objects.filter(is_free, pk=replay_id).update(
         state=ReplayState.RUNNING, holder=holder, beat_at=timezone.now(), attempts=F("attempts") + 1
     )
-    return Replay.objects.select_related("article").get(pk=replay_id) if taken else None
+    return Replay.objects.get(pk=replay_id) if taken else None
 
 
 def _disagreements(change: Change) -> list[dict[str, Any]]:
-    """Where other articles that stay say something else than what would be published."""
+    """Where what would be published says something else than articles that stay, or than each other."""
     return [
         {
             "kind": finding.kind,
             "detail": finding.detail,
             "quote": finding.quote,
+            "own_title": article.title,
             "article_id": finding.other.article_id,
             "title": finding.other.title,
             "other": finding.other.quote,
         }
-        for article in change.published
-        for finding in advise(article).findings
+        for number, article in enumerate(change.published, start=1)
+        # Of two texts that would come together each is compared with the other once.
+        for finding in advise(article, beside=change.published[number:], replaced=change.article_ids).findings
         if finding.is_serious and finding.other is not None
-        if finding.other.article_id not in change.article_ids
     ][:_DISAGREEMENTS]
 
 
@@ -326,47 +290,19 @@ def _fail(replay: Replay, reason: str) -> None:
 
 # --- begun -----------------------------------------------------------------------------------------------
 
-_TEXT = ("title", "body", "language", "audience", "translation_group")
-
-
-def _working_text(article: Article) -> dict[str, str]:
-    content = working_copy(article, pending_change(article)).content
-    return {name: content.get(name, getattr(article, name)) for name in _TEXT}
-
-
-def _edition(article: Article, *, is_published: bool) -> str:
-    """What tells it from a later one: of its working copy where that would be published, else of what is stored."""
-    if not is_published:
-        return article.content_fingerprint
-    return hashlib.sha256("\x1f".join(_working_text(article).values()).encode()).hexdigest()
-
-
-def _put_text(article: Article, replay: Replay) -> None:
-    for name in _TEXT:
-        setattr(article, name, getattr(replay, name))
-
 
 def _start(
-    kind: ReplayKind, *, by: Any, published: Article | None = None, withdrawn: Sequence[Article] = ()
+    kind: ReplayKind, *, by: Any, published: Sequence[Article] = (), withdrawn: Sequence[Article] = ()
 ) -> Replay:
-    concerned = [article.pk for article in (published, *withdrawn) if article is not None]
-    stored = Article.objects.in_bulk(concerned)
-    editions = {
-        str(pk): _edition(article, is_published=published is not None and pk == published.pk)
-        for pk, article in stored.items()
-    }
+    texts = {article.pk: text_of(article) for article in published}
+    stored = Article.objects.in_bulk([*texts, *(article.pk for article in withdrawn)])
+    editions = {str(pk): edition_of(article, is_published=pk in texts) for pk, article in stored.items()}
     with transaction.atomic():
         _forget_old()
-        replay = Replay(
-            kind=kind,
-            article=published,
-            created_by=by,
-            editions=editions,
+        replay = Replay.objects.create(kind=kind, created_by=by, editions=editions)
+        ReplayedText.objects.bulk_create(
+            ReplayedText(replay=replay, article_id=pk, **text) for pk, text in texts.items()
         )
-        if published is not None:
-            for name in _TEXT:
-                setattr(replay, name, getattr(published, name))
-        replay.save()
         replay.withdrawn.set(withdrawn)
         transaction.on_commit(partial(_ring, replay.pk), robust=True)
     return replay

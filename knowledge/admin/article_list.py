@@ -106,6 +106,7 @@ class ArticleListAdmin(SavedViews, MergeAdmin):
         "choose_audience",
         "download",
         "try_again",
+        "try_publishing",
         "try_archiving",
         "merge",
     )

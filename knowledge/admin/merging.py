@@ -20,11 +20,12 @@ from django.utils.translation import gettext_lazy
 
 from knowledge.admin.article_pages import signed_in
 from knowledge.admin.history import HistoryAdmin
-from knowledge.models import Article
+from knowledge.models import Article, Audience
 from knowledge.services import merge_articles
 from knowledge.workflow import PUBLISH, StepRefused
 
 _MOST_ARCHIVED: Final = 100
+_MOST_PUBLISHED: Final = 20
 
 
 class MergeForm(forms.Form):
@@ -52,16 +53,26 @@ class MergeAdmin(HistoryAdmin):
         description=gettext_lazy("What if selected articles were archived?"), permissions=["change"]
     )
     def try_archiving(self, request: HttpRequest, queryset: QuerySet[Article]) -> HttpResponse:
-        chosen = list(queryset.values_list("pk", flat=True)[: _MOST_ARCHIVED + 1])
-        if len(chosen) > _MOST_ARCHIVED:
+        return self._try(request, queryset, "admin:whatif_archive", _MOST_ARCHIVED)
+
+    @admin.action(
+        description=gettext_lazy("What if selected drafts and changes were published?"),
+        permissions=["change"],
+    )
+    def try_publishing(self, request: HttpRequest, queryset: QuerySet[Article]) -> HttpResponse:
+        return self._try(request, queryset, "admin:whatif_publish_several", _MOST_PUBLISHED)
+
+    def _try(self, request: HttpRequest, queryset: QuerySet[Article], page: str, most: int) -> HttpResponse:
+        chosen = list(queryset.order_by("pk").values_list("pk", flat=True)[: most + 1])
+        if len(chosen) > most:
             self.message_user(
                 request,
-                _("At most %(limit)d articles can be tried at once.") % {"limit": _MOST_ARCHIVED},
+                _("At most %(limit)d articles can be tried at once.") % {"limit": most},
                 messages.ERROR,
             )
             return HttpResponseRedirect(request.get_full_path())
         query = urlencode({"article": chosen}, doseq=True)
-        return HttpResponseRedirect(f"{reverse('admin:whatif_archive')}?{query}")
+        return HttpResponseRedirect(f"{reverse(page)}?{query}")
 
     @admin.action(description=gettext_lazy("Merge two selected articles …"), permissions=["publish"])
     def merge(self, request: HttpRequest, queryset: QuerySet[Article]) -> HttpResponse:
@@ -117,8 +128,14 @@ class MergeAdmin(HistoryAdmin):
             "title": _("Merge two articles"),
             "form": form,
             "kept": kept,
+            "is_wider": _may_be_read_by(kept) > _may_be_read_by(other),
             "other": other,
             "swapped": swapped,
         }
         status = 400 if form.is_bound else 200
         return TemplateResponse(request, "admin/knowledge/article/merge.html", context, status=status)
+
+
+def _may_be_read_by(article: Article) -> int:
+    """The more, the larger."""
+    return -Audience.values.index(article.audience)

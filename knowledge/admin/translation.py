@@ -7,6 +7,7 @@ from django.utils.functional import Promise
 from knowledge.diffing import Stretch
 from knowledge.models import Article, Language
 from knowledge.translating import changes_since, other_languages, twin_of
+from knowledge.workflow import has_news
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Beside:
     language: str  # its name
     is_translation_of_this: bool  # it was translated from the text, not the other way round
     is_behind: bool
+    has_news: bool  # its text, or a change of it, is not online yet
     changes: list[Stretch]
 
 
@@ -35,6 +37,7 @@ def beside(article: Article) -> Beside | None:
         language=str(Language(twin.language).label),
         is_translation_of_this=twin.translation_of_id == article.pk,
         is_behind=article.has_old_translation(),
+        has_news=has_news(twin),
         changes=changes_since(article),
     )
 

@@ -7,14 +7,15 @@ Promise: advice, not a wall; every finding shows what it means. Nothing is store
 """
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from knowledge.advice.findings import SERIOUS, Elsewhere, Finding, Kind
 from knowledge.advice.inference import with_inferences
-from knowledge.advice.neighbours import Pair, near_pairs, planned_passages
-from knowledge.advice.statements import disagreement, statements_of
+from knowledge.advice.neighbours import Pair, near_pairs, pairs_between, planned_passages
+from knowledge.advice.statements import Statement, disagreement, read_statement
 from knowledge.advice.wording import check_wording
 from knowledge.entailment import Heard
 from knowledge.models import Article
@@ -39,9 +40,16 @@ class Advice:
     heard: Heard = Heard.OFF  # of the model; where it was not, rules alone looked for contradictions
 
 
-def advise(article: Article) -> Advice:
-    """Raises EmbedderUnavailable."""
-    pairs = near_pairs(article, planned_passages(article), at_least=_COMPARED)
+def advise(article: Article, *, beside: Sequence[Article] = (), replaced: Collection[int] = ()) -> Advice:
+    """Raises EmbedderUnavailable.
+
+    `beside` are others that are about to be published with it, in texts that are not stored; `replaced` are articles
+    whose stored texts count no more.
+    """
+    passages = planned_passages(article)
+    pairs = near_pairs(article, passages, at_least=_COMPARED, replaced=replaced)
+    same_language = [other for other in beside if other.language == article.language]
+    pairs += pairs_between(passages, same_language, at_least=_COMPARED)
     inferred = with_inferences(_compared(pairs, article.language), pairs, article.language)
     found = [*inferred.findings, *check_wording(article)]
     return Advice(sorted(found, key=lambda finding: not finding.is_serious), inferred.model, inferred.heard)

@@ -4,6 +4,7 @@ Promise: what is stored is not computed again; the draft itself is embedded, and
 query reads the vectors of a language: 30 MB at 20 000 passages.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -55,15 +56,21 @@ def vectors_of(passages: "tuple[PlannedPassage, ...]") -> "NDArray[np.float32]":
     return np.stack(rows) if rows else np.zeros((0, 1), dtype="<f4")
 
 
-def near_pairs(article: Article, passages: "tuple[PlannedPassage, ...]", *, at_least: float) -> list[Pair]:
-    """The nearest first. Raises EmbedderUnavailable."""
+def near_pairs(
+    article: Article,
+    passages: "tuple[PlannedPassage, ...]",
+    *,
+    at_least: float,
+    replaced: Collection[int] = (),
+) -> list[Pair]:
+    """The nearest first; those of `replaced` articles are left out. Raises EmbedderUnavailable."""
     import numpy as np
 
     if not passages:
         return []
     stored = (
         Passage.objects.filter(recipe=generations.live_recipe(), article__language=article.language)
-        .exclude(article_id=article.pk)
+        .exclude(article_id__in=[article.pk, *replaced])
         .order_by("pk")
         .values_list("pk", "vector")
     )
@@ -89,3 +96,22 @@ def near_pairs(article: Article, passages: "tuple[PlannedPassage, ...]", *, at_l
     others = found.in_bulk({pk for _similarity, _number, pk in wanted})
     wanted.sort(reverse=True)
     return [Pair(passages[number], others[pk], value) for value, number, pk in wanted if pk in others]
+
+
+def pairs_between(
+    passages: "tuple[PlannedPassage, ...]", others: Sequence[Article], *, at_least: float
+) -> list[Pair]:
+    """The same with articles whose texts are not stored, such as drafts. Raises EmbedderUnavailable."""
+    found: list[Pair] = []
+    for other in others:
+        planned = planned_passages(other)
+        if not passages or not planned:
+            continue
+        cosines = vectors_of(passages) @ vectors_of(planned).T
+        found += [
+            Pair(own, Passage(article=other, text=one.chunk.text), float(cosines[row, column]))
+            for row, own in enumerate(passages)
+            for column, one in enumerate(planned)
+            if cosines[row, column] >= at_least
+        ]
+    return sorted(found, key=lambda pair: -pair.similarity)

@@ -116,6 +116,10 @@ class Article(models.Model):
     translated_revision = models.PositiveIntegerField(
         _("revision of the source"), null=True, blank=True, editable=False
     )
+    # Where its text went. Its address, and links to it, lead there as long as it is not published itself; one hop.
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
     status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.DRAFT)
     # Of a published article: online from then on. Of another one: only a wish, until somebody publishes it.
     publish_at = models.DateTimeField(
@@ -193,7 +197,9 @@ class Article(models.Model):
         "index_error",
     )
 
-    history = HistoricalRecords(excluded_fields=["content_changed_at", "review_reminded_for", *INDEX_FIELDS])
+    history = HistoricalRecords(
+        excluded_fields=["content_changed_at", "review_reminded_for", "merged_into", *INDEX_FIELDS]
+    )
     objects = ArticleQuerySet.as_manager()
 
     class Meta:
@@ -278,7 +284,7 @@ class Article(models.Model):
                 stored = rows.values_list("revision", "content_fingerprint").first()
             renewed = self._take_stock(*(stored or (self.revision, "")))
             if kwargs.get("update_fields") is not None:
-                derived = {"revision", "content_fingerprint", "published_at", "updated_at"}
+                derived = {"revision", "content_fingerprint", "published_at", "merged_into", "updated_at"}
                 kwargs["update_fields"] = {*kwargs["update_fields"], *derived, *renewed}
             elif stored is not None:
                 kwargs["update_fields"] = (self._loaded_fields() - set(self.INDEX_FIELDS)) | renewed
@@ -308,6 +314,8 @@ class Article(models.Model):
         self.content_fingerprint = text + visibility[:32]
         if self.status == Status.PUBLISHED and (self.published_at is None or self.published_at > now):
             self.published_at = max(now, self.publish_at or now)
+        if self.status == Status.PUBLISHED:
+            self.merged_into_id = None  # it speaks for itself again
         if self.content_fingerprint == stored_fingerprint:
             return set()
         # Another edition even where an edit is taken back: a sync may have replaced the passages in between.

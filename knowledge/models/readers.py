@@ -16,6 +16,8 @@ class Language(models.TextChoices):
 
 
 class Audience(models.TextChoices):
+    """The widest first."""
+
     PUBLIC = "public", _("Everyone")
     SIGNED_IN = "signed_in", _("Signed-in customers")
     INTERNAL = "internal", _("Staff only")
