@@ -34,7 +34,14 @@ POSTS = {
     "api-ticket-close": Scope.TICKETS,
     "api-ticket-reopen": Scope.TICKETS,
     "login": Scope.SIGN_IN,
+    "account_login": Scope.SIGN_IN,
     "admin:login": Scope.SIGN_IN,
+    "account_reauthenticate": Scope.SIGN_IN,
+    "account_reset_password": Scope.SIGN_IN,
+    "account_reset_password_from_key": Scope.SIGN_IN,
+    "mfa_authenticate": Scope.SIGN_IN,
+    "mfa_reauthenticate": Scope.SIGN_IN,
+    "mfa_activate_totp": Scope.SIGN_IN,
 }
 SEARCHES = {  # by GET; each costs a look into the index
     "search": Scope.SEARCH,
