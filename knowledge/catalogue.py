@@ -12,7 +12,7 @@ from django.db.models import Count, F, Q, Window
 from django.db.models.functions import RowNumber
 
 from knowledge.models import Article, Category, Reader
-from knowledge.retrieval import similar_article_ids
+from knowledge.searching import similar_article_ids
 
 TOP_ARTICLES = 4  # per category on the home page
 RELATED_ARTICLES = 5

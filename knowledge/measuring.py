@@ -17,7 +17,8 @@ import numpy as np
 
 from knowledge.embeddings import Embedder, current_recipe, get_embedder
 from knowledge.followups import last_answer, together
-from knowledge.fusion import LabelledPool, Measured, Mix, measure
+from knowledge.fusion import Mix
+from knowledge.fusion_fitting import LabelledPool, Measured, measure
 from knowledge.importers import Entry, UnusablePath, open_source
 from knowledge.indexing import PlannedPassage, plan_article
 from knowledge.labelled import LabelledQuestion

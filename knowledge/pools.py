@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from knowledge.followups import LabelledFollowUp, last_answer, together
-from knowledge.fusion import FusionWeights, LabelledPool
+from knowledge.fusion import FusionWeights
+from knowledge.fusion_fitting import LabelledPool
 from knowledge.labelled import LabelledQuestion
 from knowledge.measuring import IndexedArticles, QuestionReader, read_wording
 from knowledge.ranking import ranking_values, signals_of, signs_of

@@ -18,7 +18,7 @@ from knowledge import catalogue, suggesting
 from knowledge.language import reading_language
 from knowledge.markdown import plain_text
 from knowledge.models import Article, Category, Language, Reader
-from knowledge.retrieval import SearchResults, search_articles
+from knowledge.searching import SearchResults, search_articles
 from knowledge.snippets import Segment, highlighted, snippet
 from knowledge.structured import absolute
 

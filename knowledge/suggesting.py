@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from knowledge.labels import Labels, one_edit_away
 from knowledge.lexical import LexicalIndex
 from knowledge.models import Article, Passage, Reader
-from knowledge.retrieval import readable_words
+from knowledge.searching import readable_words
 from knowledge.snippets import Segment, begun
 from knowledge.text import is_stopword, stem, words
 

@@ -5,18 +5,8 @@ import itertools
 
 import pytest
 
-from knowledge.fusion import (
-    Candidate,
-    FusionWeights,
-    LabelledPool,
-    Mix,
-    article_order,
-    default_weights,
-    fit,
-    fuse,
-    leave_one_corpus_out,
-    measure,
-)
+from knowledge.fusion import Candidate, FusionWeights, Mix, article_order, default_weights, fuse
+from knowledge.fusion_fitting import LabelledPool, fit, leave_one_corpus_out, measure
 
 WEIGHTS = FusionWeights(
     same_language={"": Mix(lexical=0.5, headings=0.5)},

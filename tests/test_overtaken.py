@@ -29,7 +29,7 @@ def meanwhile(monkeypatch):
         return decision
 
     use_embedder(SeededEmbedder())
-    monkeypatch.setattr("assistant.services.decide", decide_slowly)
+    monkeypatch.setattr("assistant.services.questions.decide", decide_slowly)
     yield things
     use_embedder(None)
 

@@ -4,8 +4,8 @@ import pytest
 
 from assistant.asking import Desk, Inquiry, decide
 from assistant.calibration.store import in_force
+from assistant.question_vectors import load, wordings_of
 from assistant.whatif.comparing import Outcome
-from assistant.whatif.vectors import load, wordings_of
 from assistant.writers.extractive import ExtractiveWriter
 from knowledge.indexing import sync_article, sync_stale_here
 from knowledge.models import Article, Status

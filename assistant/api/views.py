@@ -43,7 +43,7 @@ from knowledge.catalogue import translations_of
 from knowledge.links import LinkSource, link_resolver
 from knowledge.markdown import render_markdown
 from knowledge.models import Article, ArticleQuerySet, Language
-from knowledge.retrieval import search_articles
+from knowledge.searching import search_articles
 
 _SEARCH_RESULTS = 50  # articles; a list by relevance has no meaningful tail
 

@@ -156,7 +156,7 @@ def _work(row: GapRefresh) -> None:
     now = timezone.now()
 
     def encoded(questions: Sequence[Question]) -> "dict[int, NDArray[np.float32]]":
-        return question_vectors(questions, progress=lambda _count: _beat(row))
+        return question_vectors(questions, progress=lambda: _beat(row))
 
     troubled = troubled_questions(now, encoded)
     GapRefresh.objects.filter(pk=row.pk).update(questions=len(troubled), beat_at=timezone.now())

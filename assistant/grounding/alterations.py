@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from assistant.grounding.facts import names_of
+from assistant.grounding.names import names_of
 from knowledge.text import is_stopword
 
 

@@ -11,15 +11,12 @@ the article says is true.
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final, Protocol
 
-from rapidfuzz.fuzz import ratio
-
-from assistant.grounding.facts import Facts, Quantity, addresses_of, facts_of, names_of
+from assistant.grounding.facts import Facts, Quantity, facts_of
 from assistant.grounding.logic import (
     Clause,
     Mark,
@@ -29,9 +26,10 @@ from assistant.grounding.logic import (
     opposites,
     sentences_of,
 )
-from knowledge.dictionary import translations
+from assistant.grounding.names import addresses_of, names_of
+from assistant.grounding.words import Words, folded_words
 from knowledge.sentences import split_sentences
-from knowledge.text import ENGLISH, GERMAN, stem
+from knowledge.text import stem
 
 
 class Problem(StrEnum):
@@ -111,9 +109,6 @@ class Meaning(Protocol):
 
 
 _ALIGNED: Final = 0.5  # share of a clause's words in a sentence, from which on it is about that
-_LIKELY: Final = 0.06  # probability of a translation that counts
-_COGNATE: Final = 80.0  # of 100, how alike two spellings are that are the same word
-_SHARED_START: Final = 6  # letters that make two forms of one word
 
 
 def check(claim: Claim, evidence: Evidence, meaning: Meaning, thresholds: Thresholds) -> Verdict:
@@ -122,7 +117,7 @@ def check(claim: Claim, evidence: Evidence, meaning: Meaning, thresholds: Thresh
         *_stated_exactly(claim, evidence),
         *_turned_around(claim, clauses, evidence),
     ]
-    held = _Words(evidence, f"{evidence.quote}\n{evidence.frame}")
+    held = Words(f"{evidence.quote}\n{evidence.frame}", evidence.language)
     coverages = [held.share(one.stems, claim.language) for one in clauses if one.stems]
     near = _nearness(claim.text, claim.language, evidence, meaning)
     telling = [one for one in clauses if one.stems]
@@ -165,7 +160,7 @@ def _stated_exactly(claim: Claim, evidence: Evidence) -> Iterable[Finding]:
         for unit in sorted(said.units - quoted.units - framed.units - {"times", "clock"})
     )
     yield from (Finding(Problem.DATE, one) for one in sorted(said.calendar - quoted.calendar))
-    held = _Words(evidence, f"{evidence.quote}\n{evidence.frame}")
+    held = Words(f"{evidence.quote}\n{evidence.frame}", evidence.language)
     for name in names_of(claim.text, claim.language):
         if not held.has_name(name, claim.language):
             yield Finding(Problem.NAME, name)
@@ -189,7 +184,7 @@ def _turned_around(claim: Claim, clauses: Sequence[Clause], evidence: Evidence) 
     if not sentences:
         return []
     found: list[Finding] = []
-    bridges = [_Words(evidence, sentence.text) for sentence in sentences]
+    bridges = [Words(sentence.text, evidence.language) for sentence in sentences]
     claimed = _Claimed(claim, clauses)
     for clause in clauses:
         shares = [bridge.share(clause.stems, claim.language) for bridge in bridges]
@@ -218,7 +213,7 @@ def _differences(
     clause: Clause,
     claimed: _Claimed,
     sentence: Clause,
-    bridge: "_Words",
+    bridge: Words,
     share: float,
     evidence: Evidence,
 ) -> list[Finding]:
@@ -266,7 +261,7 @@ _WHEN: Final = re.compile(
 )
 
 
-def _missing(mark: Mark, clause: Clause, sentence: Clause, bridge: "_Words", language: str) -> str | None:
+def _missing(mark: Mark, clause: Clause, sentence: Clause, bridge: Words, language: str) -> str | None:
     """A marker of the clause that the sentence does not have in front of the same words."""
     there = [one for one in sentence.marks if one.mark is mark]
     for one in clause.marks:
@@ -290,7 +285,7 @@ def _dropped(
     """A marker of the sentence in front of words that the clause says without it."""
     if clause.has(mark):
         return None
-    mine = _Words.of_stems(clause.stems, language)
+    mine = Words("", language, stems=clause.stems)
     for one in sentence.marks:
         if one.mark is not mark:
             continue
@@ -317,7 +312,7 @@ def _is_said(quantity: Quantity, claim: Claim) -> bool:
 
 
 def _share_words(one: Marked, other: Marked, language: str, other_language: str) -> bool:
-    mine = _Words.of_stems(other.reach, other_language)
+    mine = Words("", other_language, stems=other.reach)
     return one.mark is other.mark and any(mine.has(word, language) for word in one.reach)
 
 
@@ -328,8 +323,8 @@ def _unconditional(claimed: _Claimed, sentence: Clause, evidence: Evidence) -> s
             continue
         if claimed.marks & {Mark.IF, Mark.EXCEPT, Mark.ONLY} or _WHEN.search(claimed.claim.text):
             continue
-        mine = _Words.of_stems(claimed.stems, claimed.claim.language)
-        asked = _Words.of_text(claimed.claim.question, claimed.claim.language)
+        mine = Words("", claimed.claim.language, stems=claimed.stems)
+        asked = Words(claimed.claim.question, claimed.claim.language)
         named = [word for word in one.reach if asked.has(word, evidence.language)]
         said = [word for word in one.reach if mine.has(word, evidence.language)]
         if len(named) * 2 < len(one.reach) and len(said) < len(one.reach):
@@ -382,7 +377,7 @@ def _means_the_same(
 
 
 def _new_words(
-    claim: Claim, clauses: Sequence[Clause], evidence: Evidence, held: "_Words", meaning: Meaning
+    claim: Claim, clauses: Sequence[Clause], evidence: Evidence, held: Words, meaning: Meaning
 ) -> tuple[tuple[str, float | None], ...]:
     """What a single word put in the place of another one changes is too little for a sentence's vector to show."""
     if claim.language != evidence.language:
@@ -391,7 +386,7 @@ def _new_words(
     if not new:
         return ()
     # Stop words as well: "assist" says what "help" said.
-    theirs = sorted({word for word in _folded_words(f"{evidence.quote}\n{evidence.frame}") if len(word) > 2})
+    theirs = sorted({word for word in folded_words(f"{evidence.quote}\n{evidence.frame}") if len(word) > 2})
     meaning.read((word, claim.language) for word in [*new, *theirs])
     values = [
         (word, [meaning.cosine(word, claim.language, other, evidence.language) for other in theirs])
@@ -419,100 +414,3 @@ def texts_of(claim: Claim, evidence: Evidence) -> Iterable[tuple[str, str]]:
     yield claim.text, claim.language
     yield from ((one, evidence.language) for one in parts_of(evidence))
     yield from ((one.text, claim.language) for one in clauses_of(claim.text, claim.language))
-
-
-# --- words of one text, looked for from either language ------------------------------------------------------------
-
-
-class _Words:
-    """The words of a text, and whether it holds what a word of either language means."""
-
-    def __init__(
-        self, evidence: Evidence | None, text: str, *, stems: Collection[str] = (), language: str = ""
-    ) -> None:
-        self.language = evidence.language if evidence is not None else language
-        folded = _folded_words(text)
-        self._folded = frozenset(folded)
-        self._stems = frozenset(stems) or frozenset(stem(word, self.language) for word in folded)
-
-    @classmethod
-    def of_stems(cls, stems: Collection[str], language: str) -> "_Words":
-        return cls(None, "", stems=stems, language=language)
-
-    @classmethod
-    def of_text(cls, text: str, language: str) -> "_Words":
-        return cls(None, text, language=language)
-
-    def share(self, stems: Sequence[str], language: str) -> float:
-        """0..1; a clause without words of its own is held by every text."""
-        return sum(self.has(one, language) for one in stems) / len(stems) if stems else 1.0
-
-    def has(self, word: str, language: str) -> bool:
-        """`word` is a stem of `language`."""
-        return bool(self.as_there(word, language)) or any(
-            _same_root(word, other) for other in self._stems if language == self.language
-        )
-
-    def as_there(self, word: str, language: str) -> frozenset[str]:
-        there = _meanings(word, language, self.language) & self._stems
-        if language == self.language:
-            return there
-        # A dictionary made from sentence pairs knows some words in one direction only.
-        return there | {other for other in self._stems if word in _meanings(other, self.language, language)}
-
-    def has_name(self, name: str, language: str) -> bool:
-        return all(
-            part in self._folded
-            or self.has(stem(part, language), language)
-            or any(len(part) >= 3 and (part in other) for other in self._folded)
-            or (language != self.language and self._has_cognate(part))
-            for part in _folded_words(name)
-        )
-
-    def _has_cognate(self, word: str) -> bool:
-        """Rekord and record, Mannings and Manning's; never where a digit tells two things apart."""
-        word = word.removesuffix("s")
-        return (
-            len(word) >= 4
-            and word.isalpha()
-            and any(
-                ratio(word, other.removesuffix("s")) >= _COGNATE for other in self._folded if other.isalpha()
-            )
-        )
-
-
-@lru_cache(maxsize=5_000)
-def _folded_words(text: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"[^\W_]+", text.casefold()))
-
-
-@lru_cache(maxsize=100_000)
-def _meanings(word: str, language: str, into: str) -> frozenset[str]:
-    """Stems of `into` that say what a stem says: itself, its translations, or its synonyms by way of the other one."""
-    other = GERMAN if language == ENGLISH else ENGLISH
-    there = {
-        term for term, probability in translations(word, word, language, other) if probability >= _LIKELY
-    }
-    if into != language:
-        return frozenset([word, *there])
-    back = {
-        term
-        for one in there
-        for term, probability in translations(one, one, other, language)
-        if probability >= 4 * _LIKELY
-    }
-    return frozenset([word, *back])
-
-
-def _same_root(one: str, other: str) -> bool:
-    """Two forms of one word, or a German compound and its part."""
-    if one == other:
-        return True
-    short, long = sorted((one, other), key=len)
-    if len(short) >= 5 and (long.startswith(short) or long.endswith(short)):
-        return True
-    return (
-        len(short) > _SHARED_START
-        and short[:_SHARED_START] == long[:_SHARED_START]
-        and len(long) - len(short) <= 4
-    )

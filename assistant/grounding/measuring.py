@@ -18,8 +18,8 @@ import numpy as np
 
 from assistant.grounding.alterations import FALSE, TRUE, Source
 from assistant.grounding.check import Claim, Evidence, Thresholds, Verdict, check, texts_of
-from assistant.grounding.facts import names_of
 from assistant.grounding.meaning import EmbeddedMeaning
+from assistant.grounding.names import names_of
 from knowledge.plaintext import plain_text
 from knowledge.sentences import split_sentences
 from knowledge.units import split_units

@@ -27,6 +27,7 @@ from assistant import outbox
 from assistant.asking import Desk, wordings
 from assistant.calibration.store import in_force
 from assistant.models import Question
+from assistant.question_vectors import load, wordings_of
 from assistant.replays import (
     UNFINISHED,
     Difference,
@@ -38,7 +39,6 @@ from assistant.replays import (
 )
 from assistant.whatif.comparing import Comparison, Judging, compare
 from assistant.whatif.questions import PastQuestion, past_questions
-from assistant.whatif.vectors import load, wordings_of
 from assistant.writers import EXTRACTIVE
 from assistant.writers.extractive import ExtractiveWriter
 from knowledge import bell, generations

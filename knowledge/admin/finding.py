@@ -16,7 +16,7 @@ from knowledge import generations
 from knowledge.embeddings import EmbedderUnavailable
 from knowledge.language import detect_language
 from knowledge.models import Article, Language, Reader
-from knowledge.retrieval import search_articles
+from knowledge.searching import search_articles
 
 MOST: Final = 15  # articles from the retriever; more are no better than their words
 

@@ -205,12 +205,15 @@ def _repaired_live(*, asks_canaries: bool) -> RepairReport:
 def _repaired_with_its_files(recipe: str, *, asks_canaries: bool) -> RepairReport:
     store = get_store()
     try:
-        return _repaired(store, recipe, asks_canaries=asks_canaries)
+        # Of several connections to damaged tables one still answers from its memory and another one does not.
+        if not (asks_canaries and store.has_damaged_tables()):
+            return _repaired(store, recipe, asks_canaries=asks_canaries)
+        log.error("The tables of the vector index are damaged")
     except VectorStoreUnavailable as error:
         if error.connection_lost or not (error.is_damage or store.has_damaged_tables()):
             raise
         log.error("The files of the vector index are damaged: %s", error)
-        store.set_folder_aside()
+    store.set_folder_aside()
     return replace(_repaired(store, recipe, asks_canaries=asks_canaries), is_folder_new=True)
 
 

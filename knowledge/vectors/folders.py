@@ -10,11 +10,11 @@ Refuses to decide: when a folder is damaged. Light enough for the supervisor of 
 import contextlib
 import logging
 import shutil
-import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from knowledge.vectors.names import CollectionKey, stamp
 
@@ -25,6 +25,16 @@ KEPT = 2  # folders, or collections, of those set aside
 _EXAMINATION_SECONDS = 60.0
 _VECTORS_EXAMINED = 2000  # of each collection
 _VECTORS_IN_A_QUERY = 100
+_LOOK_AT_TABLES = """
+import sqlite3, sys
+try:
+    found = sqlite3.connect(sys.argv[1], uri=True).execute("PRAGMA quick_check(1)").fetchall()
+    print("whole" if found == [("ok",)] else "damaged")
+except sqlite3.OperationalError:  # locked, or not there
+    print("unknown")
+except sqlite3.DatabaseError:
+    print("damaged")
+"""
 _PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -67,15 +77,24 @@ def is_safe_to_open(folder: Path) -> bool:
 
 
 def has_damaged_tables(folder: Path) -> bool:
-    """Whether SQLite itself finds fault with Chroma's tables. A full disk is none."""
+    """Whether SQLite itself finds fault with Chroma's tables. A full disk is none, and what is locked tells nothing.
+
+    Looked at by another process: Chroma brings a SQLite of its own, and where two in one process open the same file,
+    closing the one takes the other's locks (https://www.sqlite.org/howtocorrupt.html, "Multiple copies of SQLite
+    linked into the same application").
+    """
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{folder / _TABLES}?mode=ro", uri=True)) as tables:
-            found: list[tuple[str]] = tables.execute("PRAGMA quick_check(1)").fetchall()
-    except sqlite3.OperationalError:  # locked, or not there: no word about what is in it
+        done = subprocess.run(  # noqa: S603 (our own command)
+            [sys.executable, "-I", "-c", _LOOK_AT_TABLES, f"file:{quote(str(folder / _TABLES))}?mode=ro"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_EXAMINATION_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
         return False
-    except sqlite3.DatabaseError:
-        return True
-    return found != [("ok",)]
+    return done.stdout.strip() == "damaged"
 
 
 def examine(folder: str) -> None:

@@ -188,7 +188,7 @@ class VectorStore:
             self._drop(name)
 
     def has_damaged_tables(self) -> bool:
-        """Asked where Chroma failed at something and does not say at what. False of a server elsewhere."""
+        """What Chroma itself may not notice while it answers from memory. False of a server elsewhere."""
         return not self._url and folders.has_damaged_tables(self._folder)
 
     def set_folder_aside(self) -> None:

@@ -70,7 +70,7 @@ _GO_LIVE = "knowledge.generations:go_live"
 _RING = "knowledge.bell:send"
 _COMPOSE = "assistant.outbox:compose"
 _SEND = "django.core.mail:EmailMessage.send"
-_DECIDE = "assistant.services:decide"
+_DECIDE = "assistant.services.questions:decide"
 _COMMIT = "django.db.transaction:Atomic.__exit__"
 _STATEMENT = "django.db.backends.utils:CursorWrapper.execute"
 
@@ -128,13 +128,15 @@ POINTS: tuple[Point, ...] = (
     Point(Work.MAIL, "sent, the row does not know", _SEND, AFTER),
     Point(Work.ANSWER, "question stored, undecided", _DECIDE, BEFORE),
     Point(Work.ANSWER, "decided, nothing stored", _DECIDE, AFTER),
-    Point(Work.ANSWER, "outcome claimed, uncommitted", "assistant.services:claim", AFTER),
-    Point(Work.ANSWER, "answer written, uncommitted", "assistant.services:publish_answer", AFTER),
+    Point(Work.ANSWER, "outcome claimed, uncommitted", "assistant.services.questions:claim", AFTER),
+    Point(Work.ANSWER, "answer written, uncommitted", "assistant.services.questions:publish_answer", AFTER),
     Point(Work.ANSWER, "answered, the customer not told", "assistant.api.views:ask_question", AFTER),
-    Point(Work.ESCALATE, "ticket written, uncommitted", "assistant.services:escalate", AFTER),
+    Point(Work.ESCALATE, "ticket written, uncommitted", "assistant.services.questions:escalate", AFTER),
     Point(Work.ESCALATE, "ticket there, the customer not told", "assistant.api.views:ask_question", AFTER),
-    Point(Work.TICKET, "ticket uncommitted, no mail owed", "assistant.services:owe_confirmation", BEFORE),
-    Point(Work.TICKET, "ticket and mail uncommitted", "assistant.services:owe_confirmation", AFTER),
+    Point(
+        Work.TICKET, "ticket uncommitted, no mail owed", "assistant.services.tickets:owe_confirmation", BEFORE
+    ),
+    Point(Work.TICKET, "ticket and mail uncommitted", "assistant.services.tickets:owe_confirmation", AFTER),
     Point(Work.TICKET, "ticket committed, mail owed, nobody told", "assistant.outbox:_ring", BEFORE),
     Point(Work.TICKET, "mail sent, the customer not told", "assistant.api.views:open_ticket", AFTER),
     Point(Work.FEEDBACK, "about to be stored", "assistant.api.views:leave_feedback", BEFORE),

@@ -89,15 +89,21 @@ class Stack:
         os.killpg(self._processes[name].pid, number)
 
     def pids(self, words: str) -> list[int]:
-        """Processes of this site whose command line holds `words`, wherever in the tree, the oldest first."""
-        found = []
+        """Processes of this site whose command line holds `words`, wherever in the tree, the oldest first.
+
+        By their start: ids begin anew when they have reached the system's highest.
+        """
+        found: list[tuple[int, int]] = []
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 own = f"DATA_DIR={self.data_dir}\0".encode() in (entry / "environ").read_bytes()
                 if own and words in line:
-                    found.append(int(entry.name))
-        return sorted(found)
+                    started = int(
+                        (entry / "stat").read_text().rpartition(")")[2].split()[19]
+                    )  # field 22, in ticks
+                    found.append((started, int(entry.name)))
+        return [pid for _started, pid in sorted(found)]
 
     def _answers(self) -> bool:
         for name, process in self._processes.items():
@@ -237,7 +243,7 @@ def _worker_killed(stack: Stack) -> Iterator[None]:
 
 @contextmanager
 def _task_killed(stack: Stack) -> Iterator[None]:
-    for pid in stack.pids("celery")[-2:]:
+    for pid in stack.pids("helpcenter worker")[1:]:  # the first is the one that starts the others
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     yield

@@ -16,10 +16,10 @@ from tqdm import tqdm
 from assistant.asking import Inquiry
 from assistant.management.commands.benchmark import DEFAULT_QUESTIONS
 from assistant.models import Channel, Conversation, Question, QuestionStatus
+from assistant.question_vectors import load, wordings_of
 from assistant.replays import Difference
 from assistant.whatif.questions import PastQuestion
 from assistant.whatif.running import compared
-from assistant.whatif.vectors import load, wordings_of
 from knowledge.filler import fill_up
 from knowledge.labelled import BadQuestionFile, read_questions
 from knowledge.models import Article, Passage

@@ -12,7 +12,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from assistant.evaluation import Articles, Report, evaluate, signals_row
 from knowledge.embeddings import EmbedderUnavailable, get_embedder
 from knowledge.followups import together
-from knowledge.fusion import BASELINES, Baseline, LabelledPool, Mix, default_weights, measure
+from knowledge.fusion import Mix, default_weights
+from knowledge.fusion_fitting import BASELINES, Baseline, LabelledPool, measure
 from knowledge.german.variants import with_typing_error
 from knowledge.importers import UnusablePath
 from knowledge.labelled import BadQuestionFile, LabelledQuestion, read_questions

@@ -10,17 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from knowledge.embeddings import EmbedderUnavailable, current_recipe, get_embedder
 from knowledge.followups import LabelledFollowUp, Leaning, found_first
 from knowledge.followups import fit as fit_leaning
-from knowledge.fusion import (
-    DEFAULTS_FILE,
-    FusionWeights,
-    LabelledPool,
-    Measured,
-    Mix,
-    default_weights,
-    fit,
-    leave_one_corpus_out,
-    measure,
-)
+from knowledge.fusion import DEFAULTS_FILE, FusionWeights, Mix, default_weights
+from knowledge.fusion_fitting import LabelledPool, Measured, fit, leave_one_corpus_out, measure
 from knowledge.importers import UnusablePath
 from knowledge.labelled import BadQuestionFile, LabelledQuestion, read_questions
 from knowledge.measuring import IndexedArticles, QuestionReader, kept_questions, read_set
