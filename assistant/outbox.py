@@ -1,4 +1,6 @@
-"""The outbox: e-mails that are owed to customers, editors or owners of accounts, each in a row that its cause's transaction writes.
+"""The outbox: e-mails that are owed to customers, editors or owners of accounts, each in a row of its own.
+
+The transaction that causes a mail writes its row.
 
 Promise: each one leaves at least once, whatever is killed or down in between, and always under the same
 Message-ID. Whoever sends one takes it by moving `due_at` behind a lease, sends it outside of any transaction,

@@ -58,7 +58,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc, unused-ignore
         if template_prefix == "account/email/password_reset":
             owe_account_mail(user, AccountMailKind.PASSWORD_CHANGED)
 
-    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:  # noqa: ARG002
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         raise NotImplementedError(f"{template_prefix}: e-mails leave through assistant.outbox")
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from allauth.mfa.totp import views as totp
 from django.urls import path, re_path
 from django.views.decorators.http import require_POST
 
-from helpcenter.accounts.views import StaffSignInView, for_staff, inactive
+from helpcenter.accounts.views import SetUpView, StaffSignInView, for_staff, inactive
 
 urlpatterns = [
     path("login/", StaffSignInView.as_view(), name="account_login"),
@@ -32,7 +32,7 @@ urlpatterns = [
     path("account/second-factor/", for_staff(factor.index), name="mfa_index"),
     path("account/second-factor/sign-in/", factor.authenticate, name="mfa_authenticate"),
     path("account/second-factor/confirm/", for_staff(factor.reauthenticate), name="mfa_reauthenticate"),
-    path("account/second-factor/app/", for_staff(totp.activate_totp), name="mfa_activate_totp"),
+    path("account/second-factor/app/", for_staff(SetUpView.as_view()), name="mfa_activate_totp"),
     path("account/second-factor/app/remove/", for_staff(totp.deactivate_totp), name="mfa_deactivate_totp"),
     path("account/second-factor/codes/", for_staff(codes.view_recovery_codes), name="mfa_view_recovery_codes"),
     path(

@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any
 
 from allauth.account.views import LoginView
+from allauth.mfa.totp.views import ActivateTOTPView
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -37,6 +38,12 @@ class StaffSignInView(SignInView):
 
     def get_default_success_url(self) -> str:
         return reverse("admin:index")
+
+
+class SetUpView(ActivateTOTPView):  # type: ignore[misc, unused-ignore]
+    def get_context_data(self, **values: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**values)
+        return context | {"is_required": mode() == Mode.REQUIRED}
 
 
 def for_staff(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
