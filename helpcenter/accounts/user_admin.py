@@ -6,6 +6,8 @@ grant that rank and rights outside of groups.
 
 from typing import TYPE_CHECKING, Any
 
+import allauth.account.admin
+import allauth.mfa.admin  # noqa: F401  (both register what is taken off again below)
 from allauth.account.models import EmailAddress, EmailConfirmation
 from allauth.mfa.models import Authenticator
 from django.contrib import admin, messages
