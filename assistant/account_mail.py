@@ -41,6 +41,4 @@ def _link(mail: AccountMail) -> str:
     """Good for PASSWORD_RESET_TIMEOUT from now, once, and not after the next sign-in."""
     user = mail.recipient
     key = app_settings.PASSWORD_RESET_TOKEN_GENERATOR().make_token(user)
-    return reverse(
-        "account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": key}
-    )
+    return reverse("account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": key})

@@ -68,11 +68,7 @@ _PUBLISHERS = (*_REVIEWERS, "knowledge.publish_article")
 _ADMINISTRATORS = (
     "assistant.*",
     "knowledge.*",
-    *(
-        f"auth.{verb}_{model}"
-        for model in ("user", "group")
-        for verb in ("view", "add", "change", "delete")
-    ),
+    *(f"auth.{verb}_{model}" for model in ("user", "group") for verb in ("view", "add", "change", "delete")),
     "mfa.view_authenticator",
     "mfa.delete_authenticator",  # resets the second factor of whoever has lost theirs
 )

@@ -88,7 +88,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noq
 
 def too_many_requests(request: HttpRequest) -> HttpResponse:
     """Of what django-allauth counts for itself; everything else is `assistant.abuse`'s."""
-    return refusal_page(request, Refusal(Scope.SIGN_IN, is_site_wide=False, rate=Rate(5, 60), wait_seconds=60))
+    return refusal_page(
+        request, Refusal(Scope.SIGN_IN, is_site_wide=False, rate=Rate(5, 60), wait_seconds=60)
+    )
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001

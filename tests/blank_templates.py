@@ -14,7 +14,7 @@ class BlankTemplates(BaseEngine):
     app_dirname = "templates"
 
     def __init__(self, params: dict[str, Any]) -> None:
-        super().__init__({**params, "OPTIONS": {}, "APP_DIRS": False})
+        super().__init__({name: params[name] for name in ("NAME", "DIRS", "APP_DIRS")})
 
     def from_string(self, template_code: str) -> _Blank:
         return _Blank()

@@ -1,23 +1,27 @@
 """Every route of the site and who may open it: the table in role_matrix.txt, and what real requests find.
 
-A route is allowed to a role where a request of it is served: with a page, with a form that names what is missing, or with
-a redirect that does not lead to signing in. The table is read by people; `ROLE_MATRIX=write pytest
+A route is open to a role whose request is served: with a page, with a form that names what is missing, or with a
+redirect that does not lead to signing in. The table is read by people; `ROLE_MATRIX=write pytest
 tests/test_role_matrix.py` writes what is found, to be looked at before it is committed.
 """
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.contrib.auth.models import Group, User
-from django.db import transaction
+from django.core.signals import request_finished
+from django.db import close_old_connections, transaction
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 from django.utils import translation
 
-from assistant.roles import ROLES
+from assistant.roles import ROLES, ensure_groups
 
 TABLE: Final = Path(__file__).with_name("role_matrix.txt")
 ANONYMOUS, SUPERUSER = "anonymous", "superuser"
@@ -28,6 +32,7 @@ _GROUPS: Final = {  # words for sets of roles, the widest first
     "accounts": frozenset(COLUMNS) - {ANONYMOUS},
     "staff": frozenset(STAFF),
 }
+EMBEDDING_SITE: Final = "https://shop.example.org"
 METHODS: Final = ("GET", "POST")
 _REFUSED: Final = (401, 403, 404, 405)
 
@@ -64,45 +69,73 @@ def _walk(resolver: URLResolver, namespace: str, before: str) -> Iterator[Route]
 
 def address(route: Route, values: Mapping[str, object]) -> str:
     """The pattern with its places filled in; KeyError names a place that the sample rows have nothing for."""
-    text = re.sub(r"\(\?P<(\w+)>[^()]*(?:\([^()]*\)[^()]*)*\)", lambda place: str(values[place[1]]), route.pattern)
+    nameless = iter(("object_id", "version_id"))  # of django-simple-history, which names none
+    text = re.sub(r"\(\[\^/\]\+\)", lambda _place: str(values[next(nameless)]), route.pattern)
+    text = re.sub(r"\(\?P<(\w+)>[^()]*(?:\([^()]*\)[^()]*)*\)", lambda place: str(values[place[1]]), text)
     text = re.sub(r"<(?:\w+:)?(\w+)>", lambda place: str(values[place[1]]), text)
-    return "/" + re.sub(r"\\([.])", r"\1", text).replace("^", "").replace("$", "")
+    found = "/" + re.sub(r"\\([.])", r"\1", text).replace("^", "").replace("$", "")
+    assert not set(found) & set("()[]<>\\"), f"{route.name}: {found} is no address"
+    return found
 
 
 def account_of(role: str) -> User | None:
+    """Staff with a second factor, as an installation that requires one has them."""
     if role == ANONYMOUS:
         return None
     if role == SUPERUSER:
-        return User.objects.create_superuser("root", "root@example.org", "a good passphrase")
-    user = User.objects.create_user(
-        role.lower(), f"{role.lower()}@example.org", "a good passphrase", is_staff=role != "Customers"
-    )
-    user.groups.add(Group.objects.get(name=role))
+        user = User.objects.create_superuser("root", "root@example.org", "a good passphrase")
+    else:
+        ensure_groups()
+        name = role.lower()
+        user = User.objects.create_user(
+            name, f"{name}@example.org", "a good passphrase", is_staff=role != "Customers"
+        )
+        user.groups.add(Group.objects.get(name=role))
+    if user.is_staff:
+        TOTP.activate(user, generate_totp_secret())
+        RecoveryCodes.activate(user)
     return user
 
 
 class Visitor:
     """One role's session. Each request is as if it were the first: what it changes is rolled back."""
 
-    def __init__(self, role: str) -> None:
+    def __init__(self, account: User | None) -> None:
         client = Client()
-        account = account_of(role)
         if account is not None:
             client.force_login(account)
+            session = client.session
+            session["account_authentication_methods"] = [
+                {"method": method, "at": time.time()} for method in ("password", "mfa")
+            ]
+            session["account_authentication_methods_user"] = str(account.pk)
+            session.save()
         self._cookies = {name: morsel.value for name, morsel in client.cookies.items()}
 
     def is_served(self, method: str, path: str) -> bool:
-        client = Client(headers={"accept": "text/html"})
+        is_api = path.startswith("/api/")
+        accepted = "application/json" if is_api else "text/html"
+        client = Client(headers={"accept": accepted, "referer": f"{EMBEDDING_SITE}/"})
         for name, value in self._cookies.items():
             client.cookies[name] = value
         with transaction.atomic():
-            response = client.generic(method, path, content_type="application/x-www-form-urlencoded")
-            response.close()
+            kind = "application/json" if is_api else "application/x-www-form-urlencoded"
+            response = client.generic(method, path, "{}" if is_api and method == "POST" else "", kind)
             transaction.set_rollback(True)
+        _put_away(response)
         if response.status_code in _REFUSED:
             return False
         where = response.headers.get("Location", "").split("?")[0]
         return where not in ("/admin/login/", "/en/login/", "/de/login/") or path.startswith(where)
+
+
+def _put_away(response: Any) -> None:
+    """Files are closed; the connection to the database, which belongs to the test, is not."""
+    request_finished.disconnect(close_old_connections)
+    try:
+        response.close()
+    finally:
+        request_finished.connect(close_old_connections)
 
 
 def read_table() -> dict[str, Allowed]:
@@ -170,7 +203,9 @@ def condensed(table: Mapping[str, Allowed]) -> str:
 
     head = ["", *(role for role in STAFF)]
     lines = [f"| {' | '.join(head)} |", f"|---|{'---|' * len(STAFF)}"]
-    for model in sorted(admin.site._registry, key=lambda one: (one._meta.app_label, one._meta.model_name or "")):
+    for model in sorted(
+        admin.site._registry, key=lambda one: (one._meta.app_label, one._meta.model_name or "")
+    ):
         with translation.override("en"):
             cells = [str(model._meta.verbose_name_plural)]
         for role in STAFF:
@@ -183,5 +218,3 @@ def condensed(table: Mapping[str, Allowed]) -> str:
             cells.append(" ".join(letters) or "–")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-

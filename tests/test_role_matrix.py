@@ -3,7 +3,6 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
@@ -13,33 +12,32 @@ from tests.role_matrix import (
     METHODS,
     TABLE,
     Visitor,
+    account_of,
     address,
     condensed,
     read_table,
     routes,
     write_table,
 )
-from tests.role_samples import Samples, make_samples
+from tests.role_samples import make_samples
 
 WRITES = os.environ.get("ROLE_MATRIX") == "write"
 _DOCUMENT = settings.BASE_DIR / "docs" / "roles.md"
-_BETWEEN = re.compile(r"(?<=<!-- matrix -->\n).*?(?=\n<!-- /matrix -->)", re.DOTALL)
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("role_matrix")]
+_BETWEEN = re.compile(r"(?<=<!-- matrix -->\n\n).*?(?=\n\n<!-- /matrix -->)", re.DOTALL)
+pytestmark = pytest.mark.django_db
 
 _found: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
 
 
-@pytest.fixture
-def samples(settings) -> Iterator[Samples]:
+@pytest.mark.parametrize("role", COLUMNS)
+def test_each_role_is_served_what_the_table_says(role, settings):
     # What a page shows is other tests' business: whether it is served is decided before it is rendered.
     settings.TEMPLATES = [{"BACKEND": "tests.blank_templates.BlankTemplates", "DIRS": [], "OPTIONS": {}}]
-    yield make_samples()
-
-
-@pytest.mark.parametrize("role", COLUMNS)
-def test_each_role_is_served_what_the_table_says(role, samples):
+    settings.STAFF_MFA = "required"
+    settings.WIDGET_DEMO = True
     table = {} if WRITES else read_table()
-    visitor = Visitor(role)
+    account = account_of(role)
+    samples, visitor = make_samples(account), Visitor(account)
     wrong = []
     for route in routes():
         path = address(route, samples.values_for(route))
@@ -55,8 +53,7 @@ def test_each_role_is_served_what_the_table_says(role, samples):
 @pytest.mark.skipif(not WRITES, reason="ROLE_MATRIX=write writes the table")
 def test_write():
     table = {
-        name: {method: frozenset(roles) for method, roles in methods.items() if roles}
-        or {"GET": frozenset()}
+        name: {method: frozenset(roles) for method, roles in methods.items() if roles} or {"GET": frozenset()}
         for name, methods in _found.items()
     }
     write_table(table)

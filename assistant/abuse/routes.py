@@ -55,7 +55,21 @@ GUARDED_FORMS = frozenset({"new_ticket", "contact", "ticket_reply", "feedback", 
 
 # "finish" decides a question that was counted when it was asked.
 # "receive-mail" takes nothing that is not signed with the site's secret.
-FREE_POSTS = frozenset({"set_language", "logout", "finish", "receive-mail"})
+# About a second factor, for staff who have just shown who they are.
+FREE_POSTS = frozenset(
+    {
+        "set_language",
+        "logout",
+        "account_logout",
+        "finish",
+        "receive-mail",
+        "mfa_index",
+        "mfa_deactivate_totp",
+        "mfa_view_recovery_codes",
+        "mfa_generate_recovery_codes",
+        "mfa_download_recovery_codes",
+    }
+)
 
 
 def scope_of(request: HttpRequest) -> Scope | None:

@@ -43,7 +43,9 @@ def _saved(instance: Authenticator, created: bool, raw: bool = False, **_signal:
 
 
 def _deleted(instance: Authenticator, origin: Any = None, **_signal: Any) -> None:
-    is_gone = isinstance(origin, Model) and not isinstance(origin, Authenticator)  # the whole account is deleted
+    is_gone = isinstance(origin, Model) and not isinstance(
+        origin, Authenticator
+    )  # the whole account is deleted
     is_gone = is_gone or (origin is not None and getattr(origin, "model", Authenticator) is not Authenticator)
     if is_gone or instance.type == Authenticator.Type.RECOVERY_CODES:
         return

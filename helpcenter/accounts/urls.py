@@ -34,7 +34,9 @@ urlpatterns = [
     path("account/second-factor/confirm/", for_staff(factor.reauthenticate), name="mfa_reauthenticate"),
     path("account/second-factor/app/", for_staff(SetUpView.as_view()), name="mfa_activate_totp"),
     path("account/second-factor/app/remove/", for_staff(totp.deactivate_totp), name="mfa_deactivate_totp"),
-    path("account/second-factor/codes/", for_staff(codes.view_recovery_codes), name="mfa_view_recovery_codes"),
+    path(
+        "account/second-factor/codes/", for_staff(codes.view_recovery_codes), name="mfa_view_recovery_codes"
+    ),
     path(
         "account/second-factor/codes/new/",
         for_staff(codes.generate_recovery_codes),

@@ -92,7 +92,9 @@ class AccountAdmin(_UserAdmin):
 
     @admin.display(description=gettext_lazy("second factor"))
     def second_factor_since(self, user: User) -> str:
-        found = Authenticator.objects.filter(user=user.pk, type__in=SECOND_FACTORS).order_by("created_at").first()
+        found = (
+            Authenticator.objects.filter(user=user.pk, type__in=SECOND_FACTORS).order_by("created_at").first()
+        )
         if found is None:
             return _("None is set up. The account can set one up after signing in.")
         since = formats.date_format(timezone.localtime(found.created_at), "SHORT_DATE_FORMAT")

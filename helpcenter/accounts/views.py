@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.views.decorators.http import require_safe
 
 from helpcenter.accounts.policy import Mode, mode
 
@@ -62,5 +63,6 @@ def for_staff(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespon
     return checked
 
 
+@require_safe
 def inactive(request: HttpRequest) -> HttpResponse:
-    return render(request, "account/account_inactive.html", status=403)
+    return render(request, "account/account_inactive.html")
