@@ -110,17 +110,22 @@ class Visitor:
             ]
             session["account_authentication_methods_user"] = str(account.pk)
             session.save()
+        self._client = client  # one, because each loads the middleware for itself
         self._cookies = {name: morsel.value for name, morsel in client.cookies.items()}
 
     def is_served(self, method: str, path: str) -> bool:
         is_api = path.startswith("/api/")
-        accepted = "application/json" if is_api else "text/html"
-        client = Client(headers={"accept": accepted, "referer": f"{EMBEDDING_SITE}/"})
+        headers = {
+            "accept": "application/json" if is_api else "text/html",
+            "referer": f"{EMBEDDING_SITE}/",
+        }
+        self._client.cookies.clear()
         for name, value in self._cookies.items():
-            client.cookies[name] = value
+            self._client.cookies[name] = value
         with transaction.atomic():
             kind = "application/json" if is_api else "application/x-www-form-urlencoded"
-            response = client.generic(method, path, "{}" if is_api and method == "POST" else "", kind)
+            body = "{}" if is_api and method == "POST" else ""
+            response = self._client.generic(method, path, body, kind, headers=headers)
             transaction.set_rollback(True)
         _put_away(response)
         if response.status_code in _REFUSED:

@@ -9,7 +9,7 @@ from typing import Any
 
 from allauth.core import context
 from allauth.mfa.models import Authenticator
-from allauth.mfa.signals import authenticator_added, authenticator_used
+from allauth.mfa.signals import authenticator_used
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
@@ -29,7 +29,6 @@ def connect() -> None:
     post_save.connect(_saved, sender=Authenticator, dispatch_uid="accounts.saved")
     post_delete.connect(_deleted, sender=Authenticator, dispatch_uid="accounts.deleted")
     authenticator_used.connect(_used, dispatch_uid="accounts.used")
-    authenticator_added.connect(_shown, dispatch_uid="accounts.shown")
 
 
 def _saved(instance: Authenticator, created: bool, raw: bool = False, **_signal: Any) -> None:
@@ -57,14 +56,6 @@ def _used(authenticator: Authenticator, user: Any, **_signal: Any) -> None:
     if authenticator.type == Authenticator.Type.RECOVERY_CODES:
         _note(user, _CODE_USED)
         owe_account_mail(user, AccountMailKind.CODE_USED)
-
-
-def _shown(request: Any, user: Any, authenticator: Authenticator, **_signal: Any) -> None:
-    """Whoever has just set the app up has shown a code of it; this session need not ask for another one."""
-    from allauth.account.internal.flows.login import record_authentication
-
-    if authenticator.type != Authenticator.Type.RECOVERY_CODES:
-        record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)
 
 
 def _note(user: Any, what: str) -> None:
