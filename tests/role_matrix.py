@@ -114,6 +114,22 @@ class Visitor:
         self._cookies = {name: morsel.value for name, morsel in client.cookies.items()}
 
     def is_served(self, method: str, path: str) -> bool:
+        response = self._asked(method, path)
+        _put_away(response)
+        if response.status_code in _REFUSED:
+            return False
+        where = response.headers.get("Location", "").split("?")[0]
+        return where not in ("/admin/login/", "/en/login/", "/de/login/") or path.startswith(where)
+
+    def get(self, path: str) -> bytes:
+        """All of the page; nothing, where it is no page."""
+        response = self._asked("GET", path)
+        if response.streaming or response.status_code != 200:
+            _put_away(response)
+            return b""
+        return bytes(response.content)
+
+    def _asked(self, method: str, path: str) -> Any:
         is_api = path.startswith("/api/")
         headers = {
             "accept": "application/json" if is_api else "text/html",
@@ -122,16 +138,12 @@ class Visitor:
         self._client.cookies.clear()
         for name, value in self._cookies.items():
             self._client.cookies[name] = value
+        body = "{}" if is_api and method == "POST" else ""
+        kind = "application/json" if is_api else "application/x-www-form-urlencoded"
         with transaction.atomic():
-            kind = "application/json" if is_api else "application/x-www-form-urlencoded"
-            body = "{}" if is_api and method == "POST" else ""
             response = self._client.generic(method, path, body, kind, headers=headers)
             transaction.set_rollback(True)
-        _put_away(response)
-        if response.status_code in _REFUSED:
-            return False
-        where = response.headers.get("Location", "").split("?")[0]
-        return where not in ("/admin/login/", "/en/login/", "/de/login/") or path.startswith(where)
+        return response
 
 
 def _put_away(response: Any) -> None:

@@ -100,6 +100,7 @@ def make_samples(owner: User | None) -> Samples:
             language="en",
             channel="page",
             status="answered",
+            user=User.objects.create_user("kim@example.org", "kim@example.org", "a good passphrase"),
         ),
         Feedback.objects.create(question=question, helpful=False),
         EvaluatedQuestion.objects.create(
@@ -120,6 +121,7 @@ def make_samples(owner: User | None) -> Samples:
             reason="customer_request",
             language="en",
             contact_email="ada@example.org",
+            question=question,
             status="open",
         ),
         HandOff.objects.create(ticket=ticket),

@@ -8,6 +8,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -231,7 +232,8 @@ class BulkActions(_Admin):
 
 
 def _hand_over(ticket: Ticket) -> bool:
-    is_new = owe_hand_off(ticket)
-    if is_new:
-        desk.note_in_history(ticket=ticket, why=_("To be opened in the other help desk"))
+    with transaction.atomic():
+        is_new = owe_hand_off(ticket)
+        if is_new:
+            desk.note_in_history(ticket=ticket, why=_("To be opened in the other help desk"))
     return is_new
