@@ -14,7 +14,8 @@ class HelpCenterAdminSite(admin.AdminSite):
         """The one way in (`helpcenter.accounts`). Its address stands in front of this one; no second door opens."""
         from helpcenter.accounts.views import StaffSignInView
 
-        return StaffSignInView.as_view()(request)
+        response: HttpResponseBase = StaffSignInView.as_view()(request)
+        return response
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         from helpcenter.accounts.policy import Mode, is_enrolled, mode

@@ -98,7 +98,7 @@ def test_analysts_see_no_customers_address_on_any_page_of_theirs():
 
 
 def test_only_whoever_helps_reads_who_asked():
-    analyst = account_of("Analysts")
+    analyst = member("Analysts")
     samples = make_samples(analyst)
     page = f"/admin/assistant/question/{samples.by_model['assistant_question']}/change/"
     assert b"kim@example.org" not in as_(analyst).get(page).content

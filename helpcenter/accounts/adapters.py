@@ -12,7 +12,6 @@ from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
 from allauth.account.authentication import get_authentication_records
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
-from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.http import HttpRequest
@@ -27,7 +26,7 @@ from knowledge import site
 log = logging.getLogger(__name__)
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc, unused-ignore]
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     error_messages = DefaultAccountAdapter.error_messages | {
         "account_inactive": _("This account is not active."),
         "incorrect_password": _("This is not the password of this account."),
@@ -78,9 +77,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc, unused-ignore
         return not any(one.get("method") == wanted and one.get("at", 0) > since for one in records)
 
 
-class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc, unused-ignore]
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     error_messages = DefaultMFAAdapter.error_messages | {
-        "cannot_delete_authenticator": _("A second factor is required here; it cannot be removed."),
         "cannot_generate_recovery_codes": _("Set up the authenticator app first."),
         "incorrect_code": _("This code is not right, or no longer. Please enter the one that is shown now."),
     }
@@ -95,9 +93,6 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc, unused-ignor
         if mode() == Mode.OFF or not getattr(user, "is_staff", False):
             return False
         return bool(super().is_mfa_enabled(user, types))
-
-    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:  # noqa: ARG002
-        return mode() != Mode.REQUIRED
 
     def encrypt(self, text: str) -> str:
         """A copy of the database alone makes nobody's codes."""
@@ -114,7 +109,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc, unused-ignor
 
 def _box() -> MultiFernet:
     """The first key writes, all read: SECRET_KEY can be changed with SECRET_KEY_FALLBACKS."""
-    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    keys = [str(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
     return MultiFernet(
         [
             Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"second factor:" + key.encode()).digest()))

@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from helpcenter.accounts.policy import has_a_second_factor
 
 
-class AccountBackend(AuthenticationBackend):  # type: ignore[misc, unused-ignore]
+class AccountBackend(AuthenticationBackend):  # type: ignore[misc]
     def get_user(self, user_id: Any) -> Any:
         accounts = get_user_model()._default_manager.annotate(has_second_factor=has_a_second_factor())
         user = accounts.filter(pk=user_id).first()

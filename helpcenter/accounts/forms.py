@@ -23,7 +23,7 @@ _ATTEMPTS = Rate(10, 1800)  # of one account, wherever they come from
 _ONCE = Rate(1, 120)  # a code is good for 90 s at most: its own half minute and one on either side
 
 
-class SignInForm(LoginForm):  # type: ignore[misc, unused-ignore]
+class SignInForm(LoginForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         name, password = self.fields["login"], self.fields["password"]
@@ -34,10 +34,10 @@ class SignInForm(LoginForm):  # type: ignore[misc, unused-ignore]
 
     def add_prefix(self, field_name: str) -> str:
         """As browsers and programs have known it."""
-        return super().add_prefix("username" if field_name == "login" else field_name)  # type: ignore[no-any-return, unused-ignore]
+        return super().add_prefix("username" if field_name == "login" else field_name)  # type: ignore[no-any-return]
 
 
-class PasswordAgainForm(ReauthenticateForm):  # type: ignore[misc, unused-ignore]
+class PasswordAgainForm(ReauthenticateForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         field = self.fields["password"]
@@ -45,7 +45,7 @@ class PasswordAgainForm(ReauthenticateForm):  # type: ignore[misc, unused-ignore
         field.widget.attrs = {"autocomplete": "current-password", "autofocus": True}
 
 
-class ForgottenPasswordForm(ResetPasswordForm):  # type: ignore[misc, unused-ignore]
+class ForgottenPasswordForm(ResetPasswordForm):  # type: ignore[misc]
     """For staff; whoever is none learns nothing from it."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -56,11 +56,11 @@ class ForgottenPasswordForm(ResetPasswordForm):  # type: ignore[misc, unused-ign
 
     def clean_email(self) -> str:
         address: str = super().clean_email()
-        self.users = [user for user in self.users if user.is_staff]
+        self.users: list[Any] = [user for user in self.users if user.is_staff]
         return address
 
 
-class NewPasswordForm(ResetPasswordKeyForm):  # type: ignore[misc, unused-ignore]
+class NewPasswordForm(ResetPasswordKeyForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         for name, label in (("password1", _("New password")), ("password2", _("New password, once more"))):
@@ -90,15 +90,15 @@ class _OfACode(forms.Form):
         return code
 
 
-class CodeForm(_OfACode, AuthenticateForm):  # type: ignore[misc, unused-ignore]
+class CodeForm(_OfACode, AuthenticateForm):  # type: ignore[misc]
     pass
 
 
-class CodeAgainForm(_OfACode, ReauthenticateByCodeForm):  # type: ignore[misc, unused-ignore]
+class CodeAgainForm(_OfACode, ReauthenticateByCodeForm):  # type: ignore[misc]
     pass
 
 
-class FirstCodeForm(_OfACode, ActivateTOTPForm):  # type: ignore[misc, unused-ignore]
+class FirstCodeForm(_OfACode, ActivateTOTPForm):  # type: ignore[misc]
     pass
 
 

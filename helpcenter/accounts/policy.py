@@ -40,7 +40,7 @@ def is_enrolled(user: Any) -> bool:
     """Without a query for whoever came through `backend`, which reads it with the account."""
     known = getattr(user, "has_second_factor", None)
     if known is None:
-        return Authenticator.objects.filter(user=user.pk, type__in=SECOND_FACTORS).exists()
+        known = Authenticator.objects.filter(user=user.pk, type__in=SECOND_FACTORS).exists()
     return bool(known)
 
 
@@ -51,5 +51,5 @@ def next_step(request: HttpRequest) -> Step:
         return Step.NONE
     if not is_enrolled(user):
         return Step.ENROL if mode() == Mode.REQUIRED else Step.NONE
-    records = get_authentication_records(request, user)  # type: ignore[no-untyped-call, unused-ignore]
+    records = get_authentication_records(request, user)
     return Step.NONE if any(record.get("method") == "mfa" for record in records) else Step.CONFIRM

@@ -37,7 +37,7 @@ _RESET = "mfa.delete_authenticator"
 def reset_second_factor(user: Any) -> int:
     """How many were removed, recovery codes among them. The account's history and its owner are told."""
     with transaction.atomic():
-        removed, _by_model = Authenticator.objects.filter(user=user.pk).delete()
+        removed: int = Authenticator.objects.filter(user=user.pk).delete()[0]
     return removed
 
 

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 from helpcenter.accounts.policy import Mode, mode
 
 
-class SignInView(LoginView):  # type: ignore[misc, unused-ignore]
+class SignInView(LoginView):  # type: ignore[misc]
     """For customers, in the look of the help center. Staff may come this way as well, and are asked as much."""
 
     template_name = "registration/login.html"
@@ -37,13 +37,13 @@ class StaffSignInView(SignInView):
     def dispatch(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase:
         if request.user.is_authenticated and not request.user.is_staff:
             return render(request, "account/not_staff.html", status=403)
-        return super().dispatch(request, *args, **options)  # type: ignore[no-any-return, unused-ignore]
+        return super().dispatch(request, *args, **options)  # type: ignore[no-any-return]
 
     def get_default_success_url(self) -> str:
         return reverse("admin:index")
 
 
-class SetUpView(ActivateTOTPView):  # type: ignore[misc, unused-ignore]
+class SetUpView(ActivateTOTPView):  # type: ignore[misc]
     def get_context_data(self, **values: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**values)
         return context | {"is_required": mode() == Mode.REQUIRED}
