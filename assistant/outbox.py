@@ -1,11 +1,13 @@
-"""The outbox: e-mails that are owed to customers or editors, each in a row that its cause's transaction writes.
+"""The outbox: e-mails that are owed to customers, editors or owners of accounts, each in a row of its own.
+
+The transaction that causes a mail writes its row.
 
 Promise: each one leaves at least once, whatever is killed or down in between, and always under the same
 Message-ID. Whoever sends one takes it by moving `due_at` behind a lease, sends it outside of any transaction,
 and marks it as sent only after the server took it. Killed in between, the lease runs out and the next sweep
 sends it again. What was rung for may come late, twice or never: the row says what is to be done.
 
-Refuses to decide what a mail says (`assistant.mail`, `knowledge.notices`).
+Refuses to decide what a mail says (`assistant.mail`, `assistant.account_mail`, `knowledge.notices`).
 """
 
 import contextlib
@@ -16,15 +18,18 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from celery import shared_task
+from django.conf import settings
+from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
-from django.utils import timezone
+from django.utils import timezone, translation
 
+from assistant import account_mail
 from assistant.mail import compose
-from assistant.models import Mail, MailKind, Ticket, TicketMessage
+from assistant.models import AccountMail, AccountMailKind, Mail, MailKind, Ticket, TicketMessage
 from knowledge import bell, notices
 from knowledge.models import Notice
 
@@ -38,10 +43,12 @@ _SKEW = timedelta(minutes=5)  # by which the clocks of several machines may diff
 _SWEEP_SECONDS = 60  # then the rest is left to the next sweep
 _MAILS_A_SWEEP = 200  # of each kind
 
-_Box: TypeAlias = type[Mail] | type[Notice]
-_BOXES: tuple[_Box, ...] = (Mail, Notice)  # customers first
+_Owed: TypeAlias = Mail | AccountMail | Notice
+_Box: TypeAlias = type[Mail] | type[AccountMail] | type[Notice]
+_BOXES: tuple[_Box, ...] = (Mail, AccountMail, Notice)  # customers first
 _READ_ALONG: dict[_Box, tuple[str, ...]] = {
     Mail: ("ticket__question", "ticket__assignee", "message", "note__author"),
+    AccountMail: ("recipient",),
     Notice: ("recipient",),
 }
 
@@ -74,6 +81,15 @@ def owe_survey(ticket: Ticket) -> None:
     _owe(Mail(ticket=ticket, kind=MailKind.SURVEY))
 
 
+def owe_account_mail(user: Any, kind: AccountMailKind) -> None:
+    """In the language of the page that causes it; nothing where the account has no address."""
+    if not user.email:
+        return
+    language = (translation.get_language() or settings.LANGUAGE_CODE)[:2]
+    mail = AccountMail.objects.create(recipient=user, kind=kind, language=language)
+    transaction.on_commit(partial(_ring, mail.pk, send_account_mail), robust=True)
+
+
 def withdraw_reply(message: TicketMessage) -> bool:
     """The mail of a held reply is owed no more. False where somebody sends it already, or has sent it."""
     owed = Mail.objects.filter(message=message, sent_at=None, attempts=0, due_at__gt=timezone.now())
@@ -102,7 +118,7 @@ def send_again(*, ticket: Ticket) -> bool:
         again = list(ticket.mails.troubled().values_list("pk", flat=True))
         Mail.objects.filter(pk__in=again, sent_at__isnull=True).update(due_at=timezone.now(), attempts=0)
         for mail_id in again:
-            transaction.on_commit(partial(_ring, mail_id), robust=True)
+            transaction.on_commit(partial(_ring, mail_id, send_mail), robust=True)
     return bool(again)
 
 
@@ -130,16 +146,21 @@ def send_mail(mail_id: int) -> None:
     _try(Mail, mail_id)
 
 
+@shared_task(name="assistant.send_account_mail", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]
+def send_account_mail(mail_id: int) -> None:
+    _try(AccountMail, mail_id)
+
+
 def _owe(mail: Mail) -> None:
     mail.save()
-    transaction.on_commit(partial(_ring, mail.pk), robust=True)
+    transaction.on_commit(partial(_ring, mail.pk, send_mail), robust=True)
 
 
-def _ring(mail_id: int) -> None:
+def _ring(mail_id: int, task: Any) -> None:
     if _bell is not None:
         _bell.set()
         return
-    bell.send(send_mail, mail_id, about=f"mail {mail_id}")
+    bell.send(task, mail_id, about=f"{task.name} {mail_id}")
 
 
 def _try(box: _Box, mail_id: int) -> bool:
@@ -152,8 +173,7 @@ def _try(box: _Box, mail_id: int) -> bool:
     if mail is None:
         return True
     try:
-        message = compose(mail) if isinstance(mail, Mail) else notices.compose(mail)
-        message.send()
+        _composed(mail).send()
     except Exception as error:
         # Whatever it was: the row has to tell, and the other mails have to leave.
         _put_off(mail, error)
@@ -162,7 +182,13 @@ def _try(box: _Box, mail_id: int) -> bool:
     return True
 
 
-def _due(box: _Box, now: datetime) -> "QuerySet[Mail] | QuerySet[Notice]":
+def _composed(mail: _Owed) -> EmailMessage:
+    if isinstance(mail, Mail):
+        return compose(mail)
+    return account_mail.compose(mail) if isinstance(mail, AccountMail) else notices.compose(mail)
+
+
+def _due(box: _Box, now: datetime) -> "QuerySet[Mail] | QuerySet[AccountMail] | QuerySet[Notice]":
     """Also what is to wait for longer than anything waits: the clock was set back, and that holds nobody up."""
     beyond = Q()
     for attempts in range(MAX_ATTEMPTS + 1):
@@ -175,7 +201,7 @@ def _pause_after(attempts: int) -> timedelta:
     return timedelta(seconds=_FIRST_PAUSE_SECONDS * _PAUSE_GROWTH ** (attempts - 1))
 
 
-def _put_off(mail: Mail | Notice, error: Exception) -> None:
+def _put_off(mail: _Owed, error: Exception) -> None:
     gives_up = _is_final(error) or mail.attempts >= MAX_ATTEMPTS
     pause = _pause_after(mail.attempts)
     # Only while the lease is still ours: somebody else may have sent it by now.

@@ -1,8 +1,11 @@
 """Groups to begin with, for who writes, approves and publishes, and who settles tickets, looks at figures and decides.
 
-They are a start, not a policy: a group that exists is left as its administrator made it.
+They are a start, not a policy: a group that exists is left as its administrator made it. What a later version adds
+to a role reaches such a group when somebody says so (`manage.py roles --add`). tests/role_matrix.txt has what each
+may open.
 """
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.apps import apps
@@ -61,7 +64,18 @@ _AUTHORS = (
 _REVIEWERS = (*_AUTHORS, "knowledge.review_article")
 _PUBLISHERS = (*_REVIEWERS, "knowledge.publish_article")
 
+# Everything that the administration offers. Superusers alone make superusers and grant rights outside of groups.
+_ADMINISTRATORS = (
+    "assistant.*",
+    "knowledge.*",
+    *(f"auth.{verb}_{model}" for model in ("user", "group") for verb in ("view", "add", "change", "delete")),
+    "mfa.view_authenticator",
+    "mfa.delete_authenticator",  # resets the second factor of whoever has lost theirs
+)
+
 ROLES: Final[dict[str, tuple[str, ...]]] = {
+    # An account and no member of staff: what is for customers opens with the account itself.
+    "Customers": (),
     "Authors": _AUTHORS,
     "Reviewers": _REVIEWERS,
     "Publishers": _PUBLISHERS,
@@ -98,12 +112,13 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "assistant.view_quality",
         "assistant.recalibrate",
     ),
+    "Administrators": _ADMINISTRATORS,
 }
 
 
 def ensure_groups(**_signal: Any) -> None:
     """Creates what is missing. Safe to repeat, and to connect to post_migrate."""
-    for label in ("assistant", "knowledge"):
+    for label in ("auth", "mfa", "knowledge", "assistant"):
         # Django makes permissions by a receiver of the same signal; whose turn comes first is an accident.
         create_permissions(apps.get_app_config(label), verbosity=0)
     for name, permissions in ROLES.items():
@@ -112,9 +127,45 @@ def ensure_groups(**_signal: Any) -> None:
             group.permissions.set(_permissions(permissions))
 
 
+@dataclass(frozen=True)
+class Difference:
+    """How a group differs from its role as this version ships it."""
+
+    role: str
+    missing: tuple[Permission, ...]  # of the role, and not of the group
+    added: tuple[Permission, ...]  # of the group, and not of the role
+
+
+def differences() -> list[Difference]:
+    """Of the groups that bear a role's name."""
+    found = []
+    for group in Group.objects.filter(name__in=ROLES).order_by("name").prefetch_related("permissions"):
+        shipped, has = set(_permissions(ROLES[group.name])), set(group.permissions.all())
+        if shipped != has:
+            found.append(Difference(group.name, _sorted(shipped - has), _sorted(has - shipped)))
+    return found
+
+
+def add_missing(role: str) -> Difference | None:
+    """Gives the group what its role has by now and takes nothing. None where it lacked nothing."""
+    difference = next((one for one in differences() if one.role == role and one.missing), None)
+    if difference is not None:
+        Group.objects.get(name=role).permissions.add(*difference.missing)
+    return difference
+
+
+def _sorted(permissions: set[Permission]) -> tuple[Permission, ...]:
+    return tuple(sorted(permissions, key=lambda one: (one.content_type_id, one.codename)))
+
+
 def _permissions(names: tuple[str, ...]) -> list[Permission]:
-    wanted = Q()
+    """`assistant.*` is every one of that application."""
+    wanted = Q(pk__in=[])
     for name in names:
         app_label, codename = name.split(".")
-        wanted |= Q(content_type__app_label=app_label, codename=codename)
-    return list(Permission.objects.filter(wanted))
+        wanted |= (
+            Q(content_type__app_label=app_label)
+            if codename == "*"
+            else Q(content_type__app_label=app_label, codename=codename)
+        )
+    return list(Permission.objects.filter(wanted).select_related("content_type"))

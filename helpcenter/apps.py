@@ -11,9 +11,11 @@ class HelpcenterConfig(AppConfig):
         from django.core.signals import request_finished
 
         from helpcenter import address, checks  # noqa: F401  (registers the system checks)
+        from helpcenter.accounts import history
         from knowledge import site
 
         address.install()
+        history.connect()
         request_finished.connect(site.end)
 
 

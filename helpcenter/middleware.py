@@ -14,6 +14,8 @@ from knowledge import site
 _OTHERS: Final[Mapping[str, Mapping[str, list[Any]]]] = {
     # Django's admin loads its scripts from files and places a few style attributes.
     "/admin/": {"script-src": [SELF, NONCE], "style-src": [SELF, UNSAFE_INLINE]},
+    # The picture that an authenticator app reads is made for one reader and stored nowhere.
+    "/admin/account/": {"img-src": [SELF, "data:"]},
     # Swagger UI draws its pictures from data addresses and styles itself.
     "/api/v1/docs/": {
         "script-src": [SELF, NONCE],

@@ -122,6 +122,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.sitemaps",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "csp",
 ]
 MIDDLEWARE = [
@@ -136,10 +139,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "assistant.abuse.middleware.AbuseMiddleware",  # knows the account and the language, runs before the view
+    "helpcenter.accounts.middleware.SecondFactorMiddleware",
 ]
 ROOT_URLCONF = "helpcenter.urls"
 WSGI_APPLICATION = "helpcenter.wsgi.application"
@@ -222,6 +227,35 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "home"
+# A second factor for staff (docs/operations.md): off, optional (whoever has one is asked for it) or required.
+STAFF_MFA = _read("str", "STAFF_MFA", "optional", validate=validate.OneOf(["off", "optional", "required"]))
+PASSWORD_RESET_TIMEOUT = 4 * 3600  # seconds from when the mail leaves
+AUTHENTICATION_BACKENDS = ["helpcenter.accounts.backend.AccountBackend"]
+# django-allauth, of which helpcenter.accounts uses signing in and the second factor.
+ACCOUNT_ADAPTER = "helpcenter.accounts.adapters.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "helpcenter.accounts.forms.SignInForm",
+    "reauthenticate": "helpcenter.accounts.forms.PasswordAgainForm",
+    "reset_password": "helpcenter.accounts.forms.ForgottenPasswordForm",
+    "reset_password_from_key": "helpcenter.accounts.forms.NewPasswordForm",
+}
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_EMAIL_VERIFICATION = "none"  # administrators enter the addresses
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_USER_DISPLAY = str
+# Of one account in one process, and of one client; the budget "sign_in" stands in front of all of it.
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "reset_password": "5/m/key"}
+MFA_ADAPTER = "helpcenter.accounts.adapters.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "helpcenter.accounts.forms.CodeForm",
+    "reauthenticate": "helpcenter.accounts.forms.CodeAgainForm",
+    "activate_totp": "helpcenter.accounts.forms.FirstCodeForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1  # half a minute that a phone's clock may be wrong, to either side
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses are not ours to verify
 SIMPLE_HISTORY_HISTORY_ID_USE_UUID = False
 
 # --- the index --------------------------------------------------------------------------------------

@@ -11,11 +11,13 @@ from django.urls import include, path, re_path
 
 from assistant.mailroom.receiving import receive_mail
 from helpcenter import views
+from helpcenter.accounts.views import SignInView
 from helpcenter.home import home
 from knowledge.media import serve_picture
 from knowledge.sitemaps import SITEMAPS, PageSitemap
 
 urlpatterns = [
+    path("admin/", include("helpcenter.accounts.urls")),  # before the admin's own way to sign in
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("livez", views.livez, name="livez"),
@@ -33,7 +35,7 @@ urlpatterns = [
     path("", include("assistant.widget.urls")),
     path("api/v1/", include("assistant.api.urls")),
     *i18n_patterns(
-        path("login/", views.SignInView.as_view(), name="login"),
+        path("login/", SignInView.as_view(), name="login"),
         path("logout/", LogoutView.as_view(), name="logout"),
         path("", home, name="home"),
         path("opensearch.xml", views.opensearch, name="opensearch"),
@@ -46,4 +48,5 @@ urlpatterns = [
 handler400 = "helpcenter.views.bad_request"
 handler403 = "helpcenter.views.permission_denied"
 handler404 = "helpcenter.views.page_not_found"
+handler429 = "helpcenter.views.too_many_requests"  # django-allauth's word for what it counts itself
 handler500 = "helpcenter.views.server_error"

@@ -5,10 +5,8 @@ processor: it has to work when they are what failed.
 """
 
 import sys
-from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.views import LoginView
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
 from django.shortcuts import render
@@ -16,6 +14,9 @@ from django.template import loader
 from django.urls import resolve
 from django.views.decorators.http import require_safe
 
+from assistant.abuse.budgets import Rate, Refusal
+from assistant.abuse.refusals import refusal_page
+from assistant.abuse.routes import Scope
 from assistant.models import MAX_DETAIL_LENGTH, MAX_QUESTION_LENGTH
 from assistant.typed import typed_fields
 from helpcenter.outage import is_outage, outage_response
@@ -25,13 +26,6 @@ from knowledge import site
 _CUSTOMERS_FORMS = frozenset(
     ["ask", "finish", "feedback", "contact", "new_ticket", "ticket_reply", "ticket_close", "ticket_reopen"]
 )
-
-
-class SignInView(LoginView):
-    def get_context_data(self, **values: Any) -> dict[str, Any]:
-        context = super().get_context_data(**values)
-        del context["site_name"], context["site"]  # Django's guess from the Host header
-        return context
 
 
 @require_safe
@@ -90,6 +84,13 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noq
     typed = typed_fields(request) if match.url_name in _CUSTOMERS_FORMS and is_ours else []
     values = {"typed": typed, "address": request.get_full_path()}
     return render(request, "403_csrf.html", values, status=403)
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """Of what django-allauth counts for itself; everything else is `assistant.abuse`'s."""
+    return refusal_page(
+        request, Refusal(Scope.SIGN_IN, is_site_wide=False, rate=Rate(5, 60), wait_seconds=60)
+    )
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001

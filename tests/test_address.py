@@ -15,7 +15,7 @@ NOBODY_IS_ADDRESSED = {
     "It is hard to understand",
     "It quoted an article that has been withdrawn since.",
 }
-STAFF_ONLY = ("admin", "management", "importers", "migrations", "demo", "static", "mailroom")
+STAFF_ONLY = ("admin", "accounts", "management", "importers", "migrations", "demo", "static", "mailroom")
 STAFF_MODULES = ("logo.py", "site.py", "roles.py", "serving.py", "checks.py", "workflow.py")
 STAFF_FILES = ("knowledge/services.py",)
 
@@ -46,7 +46,8 @@ def _templates() -> str:
     pages = [
         path
         for path in folder.rglob("*.*")
-        if "admin" not in path.relative_to(folder).parts and not path.name.startswith("editor_")
+        if not {"admin", "account", "mfa"} & set(path.relative_to(folder).parts)
+        and not path.name.startswith(("editor_", "account_"))
     ]
     text = " ".join(Path(path).read_text() for path in pages)
     return re.sub(r"\{\{\s*(\w+)\s*\}\}", r"%(\1)s", text)

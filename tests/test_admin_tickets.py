@@ -398,3 +398,9 @@ def test_the_past_of_a_ticket_cannot_be_brought_back(agent):
     first = ticket.history.latest()
     page = agent.get(f"{LIST}{ticket.pk}/history/{first.history_id}/").content.decode()
     assert 'value="Revert' not in page
+    ticket.status = TicketStatus.SOLVED
+    ticket.save()
+    address = f"{LIST}{ticket.pk}/history/{first.history_id}/"
+    assert agent.post(address, form(ticket, status="open")).status_code == 403
+    ticket.refresh_from_db()
+    assert ticket.status == TicketStatus.SOLVED

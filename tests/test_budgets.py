@@ -421,6 +421,8 @@ def _public_views(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[
             }
             if name == "picture":  # its pattern takes names of pictures alone
                 values = {"name": f"{'0' * 40}.png"}
+            if name == "account_reset_password_from_key":
+                values = {"uidb36": "1", "key": "set-password"}
             yield name, reverse(name, kwargs=values)
 
 

@@ -102,6 +102,16 @@ def spend(scope: str, client: str) -> Refusal | None:
     return None
 
 
+def take(scope: str, client: str, rate: Rate) -> Refusal | None:
+    """As `spend`, from a budget that no setting moves. `scope` is up to 24 characters."""
+    try:
+        with _little_patience(), transaction.atomic():
+            _take(scope, stored_key(scope, client), rate, is_site_wide=False)
+    except _Refused as refused:
+        return refused.refusal
+    return None
+
+
 def forget_full_budgets() -> int:
     """Removes rows that say no more than none would. Safe to repeat, and beside spending."""
     return SpentBudget.objects.filter(full_at__lt=time.time() - 1).delete()[0]

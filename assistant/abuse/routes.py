@@ -34,7 +34,14 @@ POSTS = {
     "api-ticket-close": Scope.TICKETS,
     "api-ticket-reopen": Scope.TICKETS,
     "login": Scope.SIGN_IN,
+    "account_login": Scope.SIGN_IN,
     "admin:login": Scope.SIGN_IN,
+    "account_reauthenticate": Scope.SIGN_IN,
+    "account_reset_password": Scope.SIGN_IN,
+    "account_reset_password_from_key": Scope.SIGN_IN,
+    "mfa_authenticate": Scope.SIGN_IN,
+    "mfa_reauthenticate": Scope.SIGN_IN,
+    "mfa_activate_totp": Scope.SIGN_IN,
 }
 SEARCHES = {  # by GET; each costs a look into the index
     "search": Scope.SEARCH,
@@ -50,7 +57,21 @@ GUARDED_FORMS = frozenset(
 
 # "finish" decides a question that was counted when it was asked.
 # "receive-mail" takes nothing that is not signed with the site's secret.
-FREE_POSTS = frozenset({"set_language", "logout", "finish", "receive-mail"})
+# About a second factor, for staff who have just shown who they are.
+FREE_POSTS = frozenset(
+    {
+        "set_language",
+        "logout",
+        "account_logout",
+        "finish",
+        "receive-mail",
+        "mfa_index",
+        "mfa_deactivate_totp",
+        "mfa_view_recovery_codes",
+        "mfa_generate_recovery_codes",
+        "mfa_download_recovery_codes",
+    }
+)
 
 
 def scope_of(request: HttpRequest) -> Scope | None:

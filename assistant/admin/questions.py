@@ -106,6 +106,13 @@ class QuestionAdmin(SavedViews, JudgeActions, LookOnly, _QuestionAdmin):
             return questions.defer("confidence_signals", "ticket__detail", "feedback__comment")
         return questions.select_related("answer", "ticket", "feedback", "user", "conversation", "evidence")
 
+    def get_fieldsets(self, request: HttpRequest, obj: Question | None = None) -> Any:
+        """Who asked is for those who help: a user name is often an address."""
+        if request.user.has_perm("assistant.view_ticket"):
+            return super().get_fieldsets(request, obj)
+        rows = (("status", "language", "channel"), ("created_at", "elapsed_ms"), ("public_id", "calibration"))
+        return ((_("Record"), {"fields": rows}),)
+
     def get_urls(self) -> list[URLPattern]:
         judged = path(
             "<int:question_id>/judge/",

@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from assistant.desk.clock import keep_time
 from assistant.models import KnownProblem, MailKind, Priority, Ticket, TicketStatus
-from assistant.outbox import owe_confirmation, withdraw_all
+from assistant.outbox import owe_confirmation, send_again, withdraw_all
+
+_MOST_WHY = Ticket.history.model._meta.get_field("history_change_reason").max_length  # characters
 
 
 class ContactMissing(Exception):
@@ -35,8 +38,23 @@ def save_moved(stored: Ticket, *, why: str = "") -> None:
     """Saves a ticket that is held, with what follows from its change. `why` is for its history."""
     keep_time(stored)
     if why:
-        stored._change_reason = why  # simple_history reads it
+        stored._change_reason = why[:_MOST_WHY]  # simple_history reads it
     stored.save()
+
+
+def note_in_history(*, ticket: Ticket, why: str) -> None:
+    """For what staff do to a ticket that none of its own fields tells of."""
+    with held(ticket) as stored:
+        save_moved(stored, why=why)
+
+
+def send_mail_again(*, ticket: Ticket) -> bool:
+    """Its failed mails get a fresh start. False where none has failed."""
+    with held(ticket) as stored:
+        if not send_again(ticket=stored):
+            return False
+        save_moved(stored, why=_("Failed e-mails sent again"))
+    return True
 
 
 def assign_ticket(*, ticket: Ticket, assignee: Any) -> bool:

@@ -34,6 +34,12 @@ def canned_for(ticket: Ticket, agent: Any) -> Sequence[Filled]:
     return [Filled(one.pk, one.title, filled(one.body, values)) for one in texts]
 
 
+def inserted(body: str, ticket: Ticket, agent: Any) -> list[str]:
+    """The titles of those whose whole text is in `body`, unchanged."""
+    said = " ".join(body.split())
+    return [one.title for one in canned_for(ticket, agent) if " ".join(one.text.split()) in said]
+
+
 def filled(text: str, values: dict[str, str]) -> str:
     """One pass, so that a customer's name cannot bring places of its own; what is no place stays as it is."""
     found = PLACE.sub(lambda place: values.get(place[1], place[0]), text)

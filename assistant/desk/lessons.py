@@ -5,6 +5,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from assistant.desk.actions import note_in_history
 from assistant.labels import judge
 from assistant.measured import LabelSource, Verdict
 from assistant.models import FOR_EDITORS, Lesson, LessonKind, QuestionStatus, Ticket
@@ -54,4 +55,7 @@ def teach(
                 by=by,
                 source=LabelSource.TICKET,
             )
+        note_in_history(
+            ticket=ticket, why=_("What it teaches: %(lesson)s") % {"lesson": lesson.get_kind_display()}
+        )
     return lesson

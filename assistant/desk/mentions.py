@@ -5,7 +5,9 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
 
+from assistant.desk.actions import note_in_history
 from assistant.models import TicketMessage
 from assistant.outbox import owe_mention
 
@@ -30,4 +32,7 @@ def tell_mentioned(note: TicketMessage) -> list[Any]:
     told = [user for user in mentioned(note.body) if user.email and user.pk != note.author_id]
     for user in told:
         owe_mention(note, user.email)
+    if told:
+        names = ", ".join(user.get_username() for user in told)
+        note_in_history(ticket=note.ticket, why=_("Mentioned in a note: %(names)s") % {"names": names})
     return told

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Min
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from assistant.desk.actions import held, save_moved
 from assistant.models import MessageAuthor, TicketMessage
@@ -27,5 +28,5 @@ def take_back(*, message: TicketMessage, by: Any) -> bool:
             author_kind=MessageAuthor.STAFF, is_internal=False, is_automatic=False, withdrawn_at=None
         )
         ticket.first_replied_at = sent.aggregate(first=Min("created_at"))["first"]
-        save_moved(ticket)
+        save_moved(ticket, why=_("Reply taken back"))
     return True

@@ -4,6 +4,7 @@ What staff and measurements say about answers is a second package's worth: `assi
 models here, so it is imported as well.
 """
 
+from assistant.models.account_mails import AccountMail, AccountMailKind
 from assistant.models.budgets import SpentBudget
 from assistant.models.desk import PLACE, Assignment, CannedReply, DeskRules, Holiday, Presence, RotaMember
 from assistant.models.escalation_phrases import EscalationPhrase, Matter
@@ -47,6 +48,8 @@ __all__ = [
     "MAX_QUESTION_LENGTH",
     "PLACE",
     "UNSETTLED",
+    "AccountMail",
+    "AccountMailKind",
     "Answer",
     "AnswerEvidence",
     "Assignment",

@@ -3,6 +3,7 @@
 Mail is owed by the transaction that causes it (`assistant.outbox`) and leaves after commit.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from assistant.desk.actions import save_moved
 from assistant.desk.clock import arrive, keep_time
 from assistant.desk.merging import merge_tickets
 from assistant.models import (
@@ -228,11 +230,13 @@ def add_staff_message(
     is_internal: bool = False,
     held_for: timedelta = timedelta(),
     status_before: str = "",
+    canned: Sequence[str] = (),
 ) -> TicketMessage:
     """A reply to the customer, mailed after commit, or a note among staff that is never sent.
 
     For as long as a reply is `held_for`, its customer does not see it and `take_back` can undo it; the ticket is then
-    what it was, `status_before` where the same form has changed it already.
+    what it was, `status_before` where the same form has changed it already. `canned` are the titles of the canned
+    replies that it is made of, for the history.
     """
     cleaned = clean_text(body, field="body", limit=MAX_DETAIL_LENGTH, required=True)
     with transaction.atomic():
@@ -257,10 +261,16 @@ def add_staff_message(
                 stored.status = TicketStatus.PENDING
             stored.first_replied_at = stored.first_replied_at or now
             stored.noticed_at = None
-            keep_time(stored)
-        stored.save()
+        save_moved(stored, why=_what_was_written(is_internal=is_internal, canned=canned))
     ticket.status, ticket.first_replied_at = stored.status, stored.first_replied_at
     return message
+
+
+def _what_was_written(*, is_internal: bool, canned: Sequence[str]) -> str:
+    what = _("Internal note") if is_internal else _("Reply to the customer")
+    if not canned:
+        return what
+    return _("%(what)s, from the canned reply “%(title)s”") % {"what": what, "title": ", ".join(canned)}
 
 
 def _held(ticket: Ticket) -> Ticket:

@@ -32,7 +32,9 @@ class ArticleTemplateForm(_TemplateForm):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.fields["title"].strip = False  # type: ignore[attr-defined]  # somebody writes on behind it
+        title = self.fields.get("title")  # not there for whoever may only look
+        if isinstance(title, forms.CharField):
+            title.strip = False  # somebody writes on behind it
 
     def clean_body(self) -> str:
         return str(self.cleaned_data["body"]).replace("\r\n", "\n")

@@ -3,7 +3,8 @@
 import dataclasses
 from typing import Any
 
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 from simple_history.admin import SimpleHistoryAdmin
 from simple_history.template_utils import HistoricalRecordContextHelper
 
@@ -26,6 +27,21 @@ class _ReadableChanges(HistoricalRecordContextHelper):  # type: ignore[misc]  # 
 
 class HistoryAdmin(SimpleHistoryAdmin):  # type: ignore[misc]  # simple_history has no types
     object_history_list_template = "admin/history_list.html"
+
+    def history_form_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        version_id: str,
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """To look at by GET. The library brings an earlier state back for whoever posts, though it shows no button."""
+        if request.method == "POST" and (
+            self.revert_disabled(request) or not self.has_change_permission(request)
+        ):
+            raise PermissionDenied
+        page: HttpResponse = super().history_form_view(request, object_id, version_id, extra_context)
+        return page
 
     def get_historical_record_context_helper(
         self, request: HttpRequest, historical_record: Any

@@ -8,6 +8,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -18,7 +19,6 @@ from assistant import desk
 from assistant.desk import NotTheSameCustomer
 from assistant.hooks.handing_over import owe_hand_off
 from assistant.models import KnownProblem, Priority, Ticket
-from assistant.outbox import send_again
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Ticket]
@@ -82,7 +82,7 @@ class BulkActions(_Admin):
         description=gettext_lazy("Open selected tickets in the other help desk"), permissions=["change"]
     )
     def hand_over(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
-        self._apply(request, queryset, lambda ticket: owe_hand_off(ticket))
+        self._apply(request, queryset, _hand_over)
 
     @admin.action(description=gettext_lazy("Assign selected tickets to me"), permissions=["change"])
     def assign_to_me(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
@@ -128,7 +128,7 @@ class BulkActions(_Admin):
 
     @admin.action(description=gettext_lazy("Send failed e-mails again"), permissions=["change"])
     def send_mail_again(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
-        self._apply(request, queryset, lambda ticket: send_again(ticket=ticket))
+        self._apply(request, queryset, lambda ticket: desk.send_mail_again(ticket=ticket))
 
     @admin.action(description=gettext_lazy("Merge duplicates …"), permissions=["change"])
     def merge(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> HttpResponse | None:
@@ -229,3 +229,11 @@ class BulkActions(_Admin):
                 merged,
             )
             self.message_user(request, said % {"count": merged}, messages.WARNING)
+
+
+def _hand_over(ticket: Ticket) -> bool:
+    with transaction.atomic():
+        is_new = owe_hand_off(ticket)
+        if is_new:
+            desk.note_in_history(ticket=ticket, why=_("To be opened in the other help desk"))
+    return is_new

@@ -19,8 +19,8 @@ from assistant.admin.tickets.bulk import BulkActions
 from assistant.admin.tickets.forms import MessageInline, TicketForm
 from assistant.admin.tickets.queue import QueueColumns, QueueFilter
 from assistant.admin.tickets.thread import thread_of
-from assistant.desk import keep_time, presence
-from assistant.desk.canned import canned_for
+from assistant.desk import keep_time, presence, send_mail_again
+from assistant.desk.canned import canned_for, inserted
 from assistant.desk.context import surroundings_of
 from assistant.desk.lessons import teach
 from assistant.desk.mentions import tell_mentioned
@@ -28,7 +28,6 @@ from assistant.desk.queues import counts
 from assistant.desk.suggesting import suggest
 from assistant.desk.taking_back import HELD_FOR
 from assistant.models import LessonKind, MailKind, Ticket, TicketMessage, TicketStatus
-from assistant.outbox import send_again
 from assistant.services import add_staff_message, complete_ticket
 from knowledge.admin.display import STYLESHEET, is_changelist
 from knowledge.admin.history import HistoryAdmin
@@ -230,6 +229,7 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
                     is_internal=entry.cleaned_data["is_internal"],
                     held_for=HELD_FOR,
                     status_before=form.stored["status"],
+                    canned=inserted(entry.cleaned_data["body"], form.instance, request.user),
                 )
                 formset.new_objects.append(message)
                 told = tell_mentioned(message)
@@ -241,7 +241,7 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
     def response_change(self, request: HttpRequest, obj: Ticket) -> HttpResponse:
         page = reverse("admin:assistant_ticket_change", args=[obj.pk])
         if "_send_again" in request.POST:
-            send_again(ticket=obj)
+            send_mail_again(ticket=obj)
             self.message_user(request, _("Saved. The e-mail is being sent again."), messages.SUCCESS)
             return HttpResponseRedirect(page)
         sent = getattr(obj, "sent", None)
