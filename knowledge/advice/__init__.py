@@ -15,7 +15,7 @@ from typing import Final
 from knowledge.advice.findings import SERIOUS, Elsewhere, Finding, Kind
 from knowledge.advice.inference import with_inferences
 from knowledge.advice.neighbours import Pair, near_pairs, pairs_between, planned_passages
-from knowledge.advice.statements import Statement, disagreement, read_statement
+from knowledge.advice.statements import disagreement, statements_of
 from knowledge.advice.wording import check_wording
 from knowledge.entailment import Heard
 from knowledge.models import Article
