@@ -25,7 +25,7 @@ def move_back(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('assistant', '0011_generated_answers'),
+        ('assistant', '0012_account_mails'),
         ('knowledge', '0013_merged_articles'),
     ]
 
