@@ -119,7 +119,7 @@ def successor_of(slug: str, *, language: str, user: Reader) -> Article | None:
     own_first = sorted(gone.only("language", "merged_into_id"), key=lambda one: one.language != language)
     readable = Article.objects.published().visible_to(user).defer("body")
     for one in own_first:
-        found = readable.filter(pk=one.merged_into_id).first()
+        found = readable.filter(pk__in=[one.merged_into_id]).first()
         if found is not None:
             return (
                 translations_of(found, user=user).get(language, found)

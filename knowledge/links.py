@@ -164,7 +164,7 @@ class _Index:
         self._by_id: dict[str, Article] = {}
         self._by_address: dict[str, Article] = {}
         named = _named(wanted, user)
-        for name, article in sorted(named, key=lambda pair: _order(*pair, language)):
+        for name, article in sorted(named, key=lambda pair: _order(pair[0], pair[1], language)):
             if name.translation_group:
                 self._by_group.setdefault(name.translation_group, []).append((name.source, article))
             if source and name.source == source:

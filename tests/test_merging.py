@@ -97,7 +97,7 @@ def test_judgements_follow_the_text(make_article, staff):
 def test_whoever_read_either_reads_the_one_that_stays(make_article, stays, goes, expected):
     now = timezone.now()
 
-    def made(title: str, values: dict) -> Article:
+    def made(title, values):
         dates = {key: now + value if isinstance(value, timedelta) else value for key, value in values.items()}
         return make_article(title, synced=False, **dates)
 
