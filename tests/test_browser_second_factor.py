@@ -4,11 +4,12 @@ import time
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
 from tests.browsing import open_page
 from tests.desk import member
-from tests.test_accessibility import AXE_SCRIPT, NARROW, _violations
+from tests.test_accessibility import NARROW, _violations
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
