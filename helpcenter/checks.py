@@ -57,7 +57,7 @@ def staff_show_two_factors(app_configs: Sequence[AppConfig] | None, **kwargs: An
         return [
             Warning(
                 "STAFF_MFA=off: a password alone opens the administration, and nobody can change that.",
-                hint="Set STAFF_MFA=required, or optional to leave it to each account (docs/operations.md, Signing in).",
+                hint="Set STAFF_MFA=required, or optional to leave it to each account: docs/operations.md, Signing in.",
                 id="helpcenter.W004",
             )
         ]
