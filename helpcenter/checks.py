@@ -51,6 +51,19 @@ def mail_leaves_the_machine(app_configs: Sequence[AppConfig] | None, **kwargs: A
     return []
 
 
+@register(deploy=True)
+def staff_show_two_factors(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if settings.STAFF_MFA == "off":
+        return [
+            Warning(
+                "STAFF_MFA=off: a password alone opens the administration, and nobody can change that.",
+                hint="Set STAFF_MFA=required, or optional to leave it to each account: docs/operations.md, Signing in.",
+                id="helpcenter.W004",
+            )
+        ]
+    return []
+
+
 @register()
 def switches_are_known(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Values that settings alone cannot judge. The parts they belong to are asked only where they are set."""
