@@ -192,7 +192,7 @@ def _models() -> Models:
         recipe=generation.recipe[:12] if generation is not None else "",
         indexed_since=generation.live_at if generation is not None else None,
         reranker=_without_folders(settings.RERANKER_MODEL),
-        grounding=_without_folders(getattr(settings, "GROUNDING_MODEL", "")),
+        grounding=_without_folders(settings.GROUNDING_MODEL),
         writer=writer_in_use(),
         index_at=_elsewhere(settings.CHROMA_URL),
     )

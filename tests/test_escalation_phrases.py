@@ -116,7 +116,7 @@ def test_it_becomes_a_ticket_even_where_an_article_would_answer(
         ("de", "Ich will nicht mehr leben", ("0800 111 0 111", "112", "Sie sind nicht allein")),
         ("en", "I want to kill myself", ("112", "You are not alone")),
         ("de", "Der Akku brennt!", ("112",)),
-        ("de", "Ich möchte mit einem Menschen sprechen", ("Gern", "E-Mail")),
+        ("de", "Ich möchte mit einem Menschen sprechen", ("Gern", "E‑Mail")),
     ],
 )
 def test_the_page_says_what_helps_now(client, phrases, language, text, said):
