@@ -11,6 +11,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
+from assistant.attachments import Upload, attach
 from assistant.hooks.models import Event, HandOff, WebhookDelivery, WebhookEndpoint
 from assistant.mailroom.models import InboundMail, InboundMailContent, Mailbox
 from assistant.measured import Calibration, EvaluatedQuestion, EvaluationRun
@@ -141,6 +142,8 @@ def make_samples(owner: User | None) -> Samples:
     Answer.objects.create(question=question, text="Nine euros.", writer="extractive", language="en")
     InboundMailContent.objects.create(mail=mail, raw=_MAIL)
     message = TicketMessage.objects.create(ticket=ticket, author_kind="staff", author=person, body="Hello.")
+    attach([Upload("a.txt", "application/octet-stream", b"hi")], ticket=ticket, message=message)
+    file = ticket.files.get()
     second = Article.objects.create(title="Pausing", slug="pausing", body="A month.", language="en")
     gap = Gap.objects.create(language="en", title="Sample", size=1, recent=1, before=0)
     calibration = Calibration.objects.create(
@@ -184,6 +187,8 @@ def make_samples(owner: User | None) -> Samples:
             "content_type_id": ContentType.objects.get_for_model(Article).pk,
             "object_id": article.pk,
         },
+        "admin:assistant_ticket_file": {"pk": ticket.pk, "file_id": file.pk},
+        "ticket_file": {"token": ticket.token, "pk": file.pk},
         "admin:assistant_ticket_take_back": {"pk": ticket.pk, "message_id": message.pk},
         "admin:assistant_inboundmail_attachment": {"mail_id": mail.pk, "number": 0},
         "admin:app_list": {"app_label": "assistant"},

@@ -5,6 +5,7 @@ models here, so it is imported as well.
 """
 
 from assistant.models.account_mails import AccountMail, AccountMailKind
+from assistant.models.attachments import TicketFile, TicketFileContent
 from assistant.models.budgets import SpentBudget
 from assistant.models.desk import PLACE, Assignment, CannedReply, DeskRules, Holiday, Presence, RotaMember
 from assistant.models.escalation_phrases import EscalationPhrase, Matter
@@ -83,6 +84,8 @@ __all__ = [
     "SpentBudget",
     "Stage",
     "Ticket",
+    "TicketFile",
+    "TicketFileContent",
     "TicketMessage",
     "TicketQuerySet",
     "TicketReason",

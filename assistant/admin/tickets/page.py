@@ -62,6 +62,16 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
                 name="assistant_ticket_take_back",
             ),
             path(
+                "<int:pk>/files/<int:file_id>/",
+                self._for_readers(require_GET(live.file)),
+                name="assistant_ticket_file",
+            ),
+            path(
+                "<int:pk>/preview/",
+                self._for_readers(require_POST(live.preview)),
+                name="assistant_ticket_preview",
+            ),
+            path(
                 "<int:pk>/suggestion/",
                 self._for_readers(require_GET(live.suggestion)),
                 name="assistant_ticket_suggestion",
@@ -165,6 +175,7 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
                 "troubled_mails": list(ticket.mails.troubled()),
                 "opening_mail": ticket.inbound_mails.filter(message=None).first(),
                 "thread": thread_of(ticket, request.user, unseen=getattr(ticket, "unseen", ())),
+                "opening_files": list(ticket.files.filter(message=None)),
                 "merged": list(ticket.merged.all()),
                 "others": [live.others_in_words(one) for one in others],
                 "seen": form.seen_now,
@@ -230,6 +241,7 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
                     held_for=HELD_FOR,
                     status_before=form.stored["status"],
                     canned=inserted(entry.cleaned_data["body"], form.instance, request.user),
+                    files=entry.cleaned_data["files"],
                 )
                 formset.new_objects.append(message)
                 told = tell_mentioned(message)
