@@ -16,6 +16,7 @@ class Asked:
 
     rules: str
     passages: list[dict[str, Any]]
+    before: list[dict[str, str]] | None  # earlier turns, where a follow-up is to be rewritten
     question: str
     is_structured: bool
     body: dict[str, Any]
@@ -72,7 +73,8 @@ class ChatServer:
         data = json.loads(body["messages"][-1]["content"])
         asked = Asked(
             rules=body["messages"][0]["content"],
-            passages=data["passages"],
+            passages=data.get("passages", []),
+            before=data.get("before"),
             question=data["question"],
             is_structured="response_format" in body,
             body=body,
