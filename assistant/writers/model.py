@@ -232,11 +232,12 @@ def _listen(call: _Call, deadline: float, on_text: Hearing | None) -> None:
         while pieces[-1] is not None and not call.pieces.empty():
             pieces.append(call.pieces.get())
         said += "".join(piece for piece in pieces if piece is not None)
-        if pieces[-1] is None:
-            return
-        if on_text is not None and len(said) <= LONGEST_REPLY:
+        is_over = pieces[-1] is None
+        if on_text is not None and len(said) <= LONGEST_REPLY and not (is_over and call.outcome.exception()):
             on_text(said)
-            _let_connection_go()
+        if is_over:
+            return
+        _let_connection_go()
 
 
 def _streamed(model: Any, call: _Call) -> "AIMessage":

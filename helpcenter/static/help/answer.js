@@ -36,9 +36,12 @@
     let failures = 0;
     source.addEventListener("stage", (event) => { failures = 0; show(card, JSON.parse(event.data).stage); });
     source.addEventListener("waiting", () => { failures = 0; });
+    source.addEventListener("open", () => clear(card)); // a stream tells everything from the beginning
+    source.addEventListener("cleared", () => clear(card));
+    source.addEventListener("sentence", (event) => { failures = 0; tell(card, JSON.parse(event.data)); });
     source.addEventListener("settled", (event) => {
       source.close();
-      settle(JSON.parse(event.data).html);
+      settle(card, JSON.parse(event.data));
     });
     source.addEventListener("slow", () => {
       source.close();
@@ -68,13 +71,60 @@
     card.querySelector("[data-stage-now]").textContent = steps[now].textContent;
   }
 
-  function settle(html) {
+  // A sentence of the answer that is being written. It has been checked; its text is text, never markup.
+  function tell(card, { text, number, title, url }) {
+    const told = card.querySelector("[data-told]");
+    const sentences = told.querySelector("[data-sentences]");
+    let block = sentences.lastElementChild;
+    if (block?.dataset.number === String(number)) {
+      block.querySelector(".prose p").append(` ${text}`);
+    } else {
+      block = document.createElement("div");
+      block.className = "block";
+      block.dataset.number = number;
+      block.innerHTML = '<div class="prose"><p></p></div><span class="marks"><a class="mark"></a></span>';
+      block.querySelector(".prose p").textContent = text;
+      const mark = block.querySelector(".mark");
+      mark.textContent = number;
+      mark.href = url;
+      mark.lang = document.documentElement.lang;
+      mark.setAttribute("aria-label", told.dataset.source.replace("{number}", number).replace("{title}", () => title));
+      sentences.append(block);
+    }
+    if (told.hidden) isTelling(card, true);
+  }
+
+  function clear(card) {
+    card.querySelector("[data-sentences]").replaceChildren();
+    isTelling(card, false);
+  }
+
+  function isTelling(card, is) {
+    const title = card.querySelector("[data-working-title]");
+    title.dataset.title ??= title.textContent;
+    title.textContent = is ? title.dataset.toldTitle : title.dataset.title;
+    card.querySelector("[data-told]").hidden = !is;
+    card.querySelector("[data-untold]").hidden = is;
+    card.querySelector(".stages").hidden = is;
+    card.dataset.hasTold = card.dataset.hasTold || is ? "1" : "";
+  }
+
+  function settle(card, { html, is_kept: isKept }) {
     const slot = document.querySelector("[data-outcome]");
+    const replaced = card.dataset.hasTold && !(isKept && !card.querySelector("[data-told]").hidden)
+      ? card.querySelector("[data-told]").dataset.replaced : "";
+    slot.classList.toggle("was-told", Boolean(card.dataset.hasTold) && !replaced); // it stands there already
     slot.innerHTML = html; // from this server, rendered as it renders its pages
+    if (replaced) {
+      const note = document.createElement("p");
+      note.className = "notice";
+      note.textContent = replaced;
+      slot.prepend(note);
+    }
     for (const field of slot.querySelectorAll("input[name=progressive]")) field.value = "1";
     offerCopies(slot);
     const ready = document.querySelector("[data-announce]");
-    if (ready) announce(ready.dataset.ready);
+    if (ready) announce(replaced || ready.dataset.ready);
     document.dispatchEvent(new CustomEvent("helpcenter:content", { detail: slot }));
   }
 
