@@ -4,8 +4,6 @@ Promise: only what a writer tells, and so only what has passed the check; in the
 part of. Lives in memory and is nobody's record: the answer is what is stored at the end.
 """
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from assistant.writers import DraftCitation
@@ -46,13 +44,3 @@ class Telling:
         self._numbers = {}
         if self.story.sentences:
             self.story = Story(self.story.beginnings + 1)
-
-
-def stand_in(told: Iterable[Told], answer: str) -> bool:
-    """Whether all of these are part of the answer (Markdown)."""
-    letters = _letters(answer)
-    return all(_letters(one.text) in letters for one in told)
-
-
-def _letters(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text)

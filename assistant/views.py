@@ -8,7 +8,7 @@ with everything that was typed. The way to a person is in `assistant.ticket_view
 import json
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -30,7 +30,6 @@ from assistant.forms import AskForm, ContactForm, FeedbackForm
 from assistant.models import Conversation, FeedbackReason, Question, QuestionStatus, Stage
 from assistant.queue_figures import reply_time
 from assistant.services import IdempotencyConflict
-from assistant.telling import Told, stand_in
 from assistant.validation import InvalidInput, without_controls
 from assistant.visitor import (
     address_of,
@@ -242,7 +241,6 @@ def _asked(request: HttpRequest, text: str, follow_up: Question | None) -> Quest
 def _stream(request: HttpRequest, question: Question, language: str) -> Iterator[str]:
     yield f"retry: {progress.RETRY_MS}\n\n"
     may_hear = question.user_id in (None, request.user.pk)  # what others may not read is not told to them
-    told: list[Told] = []
     for event in progress.follow(question):
         match event.kind:
             case progress.Kind.BUSY:
@@ -251,11 +249,10 @@ def _stream(request: HttpRequest, question: Question, language: str) -> Iterator
                 yield ": still at it\n\n"
             case progress.Kind.SENTENCE:
                 if may_hear and event.told is not None:
-                    told.append(event.told)
                     yield _message("sentence", **asdict(event.told))
             case progress.Kind.SETTLED:
                 with translation.override(language):
-                    yield _message("settled", **_outcome(request, question, told))
+                    yield _message("settled", html=_outcome(request, question))
             case kind:
                 yield _message(kind.value, stage=event.stage)
 
@@ -264,10 +261,6 @@ def _message(event: str, **data: object) -> str:
     return f"event: {event}\ndata: {json.dumps(data)}\n\n"
 
 
-def _outcome(request: HttpRequest, question: Question, told: Sequence[Told]) -> dict[str, object]:
-    """`is_kept`: whether everything that was told before is part of it."""
-    settled = find_question(question.public_id)
-    page = answer_page(settled, reader=request.user)
-    html = render_to_string("assistant/_outcome.html", answer_context(request, page), request)
-    answer = getattr(settled, "answer", None)
-    return {"html": html, "is_kept": stand_in(told, answer.text if answer is not None else "")}
+def _outcome(request: HttpRequest, question: Question) -> str:
+    page = answer_page(find_question(question.public_id), reader=request.user)
+    return render_to_string("assistant/_outcome.html", answer_context(request, page), request)

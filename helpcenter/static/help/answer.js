@@ -7,6 +7,7 @@
 
   const POLL_MS = 3000;
   const POLLS = 60; // then the page says no more by itself; a reload does
+  const everTold = new Set(); // sentences of the answer that were shown while it was written
 
   // A form tells the server that this page can wait for its answer.
   if (window.EventSource) {
@@ -41,7 +42,7 @@
     source.addEventListener("sentence", (event) => { failures = 0; tell(card, JSON.parse(event.data)); });
     source.addEventListener("settled", (event) => {
       source.close();
-      settle(card, JSON.parse(event.data));
+      settle(card, JSON.parse(event.data).html);
     });
     source.addEventListener("slow", () => {
       source.close();
@@ -75,6 +76,7 @@
   function tell(card, { text, number, title, url }) {
     const told = card.querySelector("[data-told]");
     const sentences = told.querySelector("[data-sentences]");
+    everTold.add(text);
     let block = sentences.lastElementChild;
     if (block?.dataset.number === String(number)) {
       block.querySelector(".prose p").append(` ${text}`);
@@ -106,20 +108,27 @@
     card.querySelector("[data-told]").hidden = !is;
     card.querySelector("[data-untold]").hidden = is;
     card.querySelector(".stages").hidden = is;
-    card.dataset.hasTold = card.dataset.hasTold || is ? "1" : "";
+    card.setAttribute("aria-busy", String(!is)); // or nobody would hear the sentences
   }
 
-  function settle(card, { html, is_kept: isKept }) {
+  // Whether the answer holds all that was told of it, whatever its signs and lines.
+  function isKept(slot) {
+    const letters = (text) => text.replace(/[^\p{L}\p{N}]+/gu, "");
+    const answer = letters(slot.querySelector(".answer .answer-text")?.textContent ?? "");
+    return [...everTold].every((text) => answer.includes(letters(text)));
+  }
+
+  function settle(card, html) {
     const slot = document.querySelector("[data-outcome]");
-    const replaced = card.dataset.hasTold && !(isKept && !card.querySelector("[data-told]").hidden)
-      ? card.querySelector("[data-told]").dataset.replaced : "";
-    slot.classList.toggle("was-told", Boolean(card.dataset.hasTold) && !replaced); // it stands there already
+    const note = card.querySelector("[data-told]").dataset.replaced;
     slot.innerHTML = html; // from this server, rendered as it renders its pages
+    const replaced = isKept(slot) ? "" : note;
+    slot.classList.toggle("was-told", everTold.size > 0 && !replaced); // it stands there already
     if (replaced) {
-      const note = document.createElement("p");
-      note.className = "notice";
-      note.textContent = replaced;
-      slot.prepend(note);
+      const paragraph = document.createElement("p");
+      paragraph.className = "notice notice-quote";
+      paragraph.textContent = replaced;
+      slot.prepend(paragraph);
     }
     for (const field of slot.querySelectorAll("input[name=progressive]")) field.value = "1";
     offerCopies(slot);
