@@ -1,8 +1,8 @@
 """How long somebody waits for an answer that a model writes. `make bench-generated`; docs/grounding.md has the table.
 
 Asks as the page does, in this process and one after the other, with a model that speaks at a set pace (`ChatServer`)
-and says sentences of the first passage. Then every behaviour of the tests once streamed and once not, and every behaviour
-at follow-ups before an answer that never comes: what the customer gets, and after how long.
+and says sentences of the first passage. Then each behaviour of the tests, once streamed and once not, and each one at
+follow-ups before an answer that never comes: what the customer gets, and after how long.
 """
 
 import os

@@ -70,7 +70,7 @@ def rewritings(center: ChatServer) -> list[Asked]:
 
 
 def record_of(question: Question) -> dict[str, Any]:
-    record = question.evidence.rewriting
+    record: dict[str, Any] | None = question.evidence.rewriting
     assert record is not None
     return record
 
