@@ -16,12 +16,17 @@ from assistant.confidence import Confidence, SiteCalibration, assess
 from assistant.models import Stage, TicketReason
 from assistant.writers import (
     AnswerWriter,
+    Audience,
     Draft,
+    Rewriter,
+    Rewriting,
     WriterUnavailable,
     get_writer,
     joined,
+    listener,
     no_stand_ins,
     patience,
+    told_to,
 )
 from knowledge.followups import together
 from knowledge.models import Language, Reader
@@ -31,6 +36,7 @@ WRITING_SECONDS = (
     8.5  # from the beginning of a decision on; a model that has not written by then is not waited for
 )
 _SHORTEST_PART = 3  # words; what is shorter is no question of its own
+_LEANS = 0.5  # share of the conversation in what was found, from which on a question is not one of its own
 _MOST_PARTS = (
     3  # each is looked for by itself: a message of two hundred would keep a thread for half a minute
 )
@@ -78,6 +84,7 @@ class Decision:
     confidence: Confidence
     draft: Draft | None = None
     reason: TicketReason | None = None
+    rewriting: Rewriting | None = None  # None: no model was asked what the question leans on
 
     @property
     def passages(self) -> Sequence[RetrievedPassage]:
@@ -141,6 +148,11 @@ class Desk:
         """Raises WriterUnavailable."""
         return (self.writer or get_writer()).write(retrieval)
 
+    def rewriter(self) -> Rewriter | None:
+        """Who makes a question of its own from a follow-up; None where whoever writes here does not."""
+        writer = self.writer or get_writer()
+        return writer if isinstance(writer, Rewriter) else None
+
     def cleared(self) -> "Desk":
         """For the next inquiry."""
         return replace(self, _seen={})
@@ -157,18 +169,25 @@ def decide(
     desk: Desk | None = None,
     *,
     on_stage: Callable[[Stage], None] = nobody_waits,
+    audience: Audience | None = None,
 ) -> Decision:
     """At this site's desk, or at another.
 
-    `on_stage` hears what is being done, for whoever waits; it changes nothing.
+    `on_stage` hears what is being done, and `audience` what is written, for whoever waits; they change nothing.
     """
     on_stage(Stage.SEARCHING)
     desk = (desk or desk_of_site()).cleared()
+    try:
+        inquiry, rewriting = _standalone(inquiry, desk)
+    except WriterUnavailable:  # the rules' way is there
+        rewriting = None
     parts, whole = _parts_and_whole(inquiry, desk)
     on_stage(Stage.CHECKING)
     if parts or _is_enough(whole):
         on_stage(Stage.WRITING)
-    return _joined(parts, whole, desk, _decision) if parts else _decision(whole, desk)
+    with told_to(audience):
+        made = _joined(parts, whole, desk, _decision) if parts else _decision(whole, desk)
+    return replace(made, rewriting=rewriting)
 
 
 def wordings(inquiry: Inquiry) -> list[str]:
@@ -190,6 +209,8 @@ def candidates(inquiry: Inquiry) -> list[Decision]:
     answer. Raises WriterUnavailable.
     """
     desk = Desk(retrieve)
+    inquiry, rewriting = _standalone(inquiry, desk)
+    desk = desk.cleared()  # what was looked at for the sake of that is no answer to choose from
     for each in (inquiry, *_parts(inquiry)):
         for article_language in _own_first(inquiry):
             desk.look(each, article_language)
@@ -202,8 +223,24 @@ def candidates(inquiry: Inquiry) -> list[Decision]:
     decisions = []
     for threshold, parts, whole in sorted(steps.values(), key=lambda step: step[0]):
         made = _joined(parts, whole, desk, _written) if parts else _written(whole, desk)
-        decisions.append(replace(made, confidence=replace(made.confidence, raw=threshold)))
+        confidence = replace(made.confidence, raw=threshold)
+        decisions.append(replace(made, confidence=confidence, rewriting=rewriting))
     return decisions
+
+
+def _standalone(inquiry: Inquiry, desk: Desk) -> tuple[Inquiry, Rewriting | None]:
+    """A question that leans on the conversation, made one of its own where a model writes here and can.
+
+    What was found says whether it leans: nobody pays for a model where the question is understood alone. Raises
+    WriterUnavailable.
+    """
+    rewriter = desk.rewriter() if inquiry.history else None
+    if rewriter is None or _found(inquiry, desk).retrieval.history < _LEANS:
+        return inquiry, None
+    rewriting = rewriter.rewritten(inquiry.text, inquiry.history, inquiry.language)
+    if not rewriting.text:
+        return inquiry, rewriting
+    return replace(inquiry, text=rewriting.text, history=()), rewriting
 
 
 def _parts_and_whole(inquiry: Inquiry, desk: Desk) -> tuple[list[_Found], _Found]:
@@ -295,6 +332,8 @@ def _joined(
     decisions = [write(part, desk) for part in parts]
     drafts = [one.draft for one in decisions if one.draft is not None]
     if len(drafts) < len(decisions):
+        if (audience := listener()) is not None:
+            audience.cleared()
         return write(whole, desk)
     least_sure = min((part.confidence for part in parts), key=lambda confidence: confidence.score)
     first = parts[0].retrieval

@@ -5,7 +5,8 @@ reload, another tab or another process finds the same one. A listener holds its 
 and no more than `_LISTENERS` of them hold one at a time.
 
 The stage is what really happens: told from memory within the process, and noted in the row where the work takes long
-enough for somebody elsewhere to look. Work that its process did not survive is taken over by the next listener, and
+enough for somebody elsewhere to look. Sentences of an answer that is being written are told within the process alone;
+elsewhere, they come with its outcome. Work that its process did not survive is taken over by the next listener, and
 by `assistant.interrupted` where none comes.
 """
 
@@ -24,6 +25,7 @@ from django.utils import timezone
 
 from assistant.models import Question, QuestionStatus, Stage
 from assistant.services import settle_question
+from assistant.telling import Story, Telling, Told
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ _NOTED_WORK_LASTS = timedelta(seconds=30)
 class Kind(StrEnum):
     WAITING = "waiting"  # stored, and not its turn yet
     STAGE = "stage"
+    SENTENCE = "sentence"
+    CLEARED = "cleared"  # what was told is taken back; it is decided anew
     SETTLED = "settled"
     SLOW = "slow"  # the listener's time is over, the work goes on
     BEAT = "beat"
@@ -53,12 +57,14 @@ class Kind(StrEnum):
 class Event:
     kind: Kind
     stage: str = ""  # Stage
+    told: Told | None = None  # of SENTENCE
 
 
 @dataclass
 class _Job:
     submitted: float = field(default_factory=time.monotonic)
     stage: str = ""
+    telling: Telling = field(default_factory=Telling)
     done: threading.Event = field(default_factory=threading.Event)
 
 
@@ -102,11 +108,14 @@ def stage_of(question: Question) -> str:
 
 def _followed(question: Question, deadline: float) -> Generator[Event]:
     told: Event | None = None
+    heard, telling = Story(), Telling()
     has_taken_over = False  # once: what failed at once would fail again
     beat_at = time.monotonic() + _BEAT_SECONDS
     while True:
         job = _jobs.get(question.pk)
+        telling = job.telling if job is not None else telling
         if job is None and _is_settled(question):
+            yield from _news(heard, telling.story)  # what was told last
             yield Event(Kind.SETTLED)
             return
         if job is None and not has_taken_over and _is_abandoned(question):
@@ -118,6 +127,10 @@ def _followed(question: Question, deadline: float) -> Generator[Event]:
         if event != told:
             told = event
             yield event
+        if job is not None:
+            story = telling.story
+            yield from _news(heard, story)
+            heard = story
         now = time.monotonic()
         if now >= deadline:
             yield Event(Kind.SLOW)
@@ -126,16 +139,25 @@ def _followed(question: Question, deadline: float) -> Generator[Event]:
             beat_at = now + _BEAT_SECONDS
             yield Event(Kind.BEAT)
         if job is not None:
-            _wait_for(job, stage, min(_POLL_SECONDS, deadline - now))
+            _wait_for(job, stage, heard, min(_POLL_SECONDS, deadline - now))
         else:
             time.sleep(_POLL_SECONDS)
 
 
-def _wait_for(job: _Job, stage: str, seconds: float) -> None:
-    """Until it is done or at another stage, or the time is over."""
+def _news(heard: Story, story: Story) -> Generator[Event]:
+    if heard.beginnings != story.beginnings:
+        yield Event(Kind.CLEARED)
+        heard = Story()
+    for told in story.sentences[len(heard.sentences) :]:
+        yield Event(Kind.SENTENCE, told=told)
+
+
+def _wait_for(job: _Job, stage: str, heard: Story, seconds: float) -> None:
+    """Until it is done, at another stage or has told something, or the time is over."""
     until = time.monotonic() + seconds
-    while job.stage == stage and not job.done.wait(0.02) and time.monotonic() < until:
-        pass
+    while job.stage == stage and job.telling.story is heard and not job.done.wait(0.02):
+        if time.monotonic() >= until:
+            return
 
 
 def _is_settled(question: Question) -> bool:
@@ -163,7 +185,7 @@ def _work(question_id: int, job: _Job) -> None:
 
     try:
         question = Question.objects.select_related("conversation", "user").get(pk=question_id)
-        settle_question(question=question, on_stage=on_stage)
+        settle_question(question=question, on_stage=on_stage, audience=job.telling)
     except Exception:
         # Nobody is there to raise it to. The question is stored, and a sweep settles it.
         log.exception("question %d could not be decided", question_id)

@@ -74,6 +74,18 @@ def store_considered(question: Question, decision: Decision) -> None:
     )
 
 
+def store_evidence(question: Question, decision: Decision) -> None:
+    """Of a ticket's question too, where a model made it another one."""
+    generations = decision.draft.generations if decision.draft is not None else ()
+    rewriting = decision.rewriting
+    if generations or rewriting is not None:
+        AnswerEvidence.objects.create(
+            question=question,
+            generations=[one.as_record() for one in generations],
+            rewriting=rewriting.as_record() if rewriting is not None else None,
+        )
+
+
 def publish_answer(question: Question, decision: Decision) -> None:
     draft = decision.draft
     assert draft is not None
@@ -100,10 +112,6 @@ def publish_answer(question: Question, decision: Decision) -> None:
         )
         for citation in draft.citations
     )
-    if draft.generations:
-        AnswerEvidence.objects.create(
-            question=question, generations=[one.as_record() for one in draft.generations]
-        )
 
 
 def escalate(

@@ -9,6 +9,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from django.forms import Form
@@ -239,12 +240,16 @@ def _asked(request: HttpRequest, text: str, follow_up: Question | None) -> Quest
 
 def _stream(request: HttpRequest, question: Question, language: str) -> Iterator[str]:
     yield f"retry: {progress.RETRY_MS}\n\n"
+    may_hear = question.user_id in (None, request.user.pk)  # what others may not read is not told to them
     for event in progress.follow(question):
         match event.kind:
             case progress.Kind.BUSY:
                 return  # without a last word: the browser comes again
             case progress.Kind.BEAT:
                 yield ": still at it\n\n"
+            case progress.Kind.SENTENCE:
+                if may_hear and event.told is not None:
+                    yield _message("sentence", **asdict(event.told))
             case progress.Kind.SETTLED:
                 with translation.override(language):
                     yield _message("settled", html=_outcome(request, question))
@@ -252,7 +257,7 @@ def _stream(request: HttpRequest, question: Question, language: str) -> Iterator
                 yield _message(kind.value, stage=event.stage)
 
 
-def _message(event: str, **data: str) -> str:
+def _message(event: str, **data: object) -> str:
     return f"event: {event}\ndata: {json.dumps(data)}\n\n"
 
 

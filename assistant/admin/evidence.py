@@ -68,6 +68,12 @@ def parts_of(question: Question) -> Sequence[Part]:
     )
 
 
+def rewriting_of(question: Question) -> dict[str, Any] | None:
+    """Of a follow-up that a model was asked to make a question of its own: `assistant.writers.Rewriting`."""
+    evidence: AnswerEvidence | None = getattr(question, "evidence", None)
+    return evidence.rewriting if evidence is not None else None
+
+
 def _sentence(record: dict[str, Any]) -> Sentence:
     reasons = tuple(
         f"{_PROBLEMS.get(kind, kind)}{f': {detail}' if detail else ''}" for kind, detail in record["problems"]
@@ -139,6 +145,7 @@ def evidence_view(request: HttpRequest, question_id: int) -> JsonResponse:
                 for one in answer.citations.all()
             ],
         },
+        "rewriting": evidence.rewriting if evidence is not None else None,
         "generations": evidence.generations if evidence is not None else [],
     }
     response = JsonResponse(record, json_dumps_params={"ensure_ascii": False, "indent": 2})

@@ -13,7 +13,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from assistant.admin.drilling import described
-from assistant.admin.evidence import evidence_view, parts_of
+from assistant.admin.evidence import evidence_view, parts_of, rewriting_of
 from assistant.admin.judging import (
     BY_LOT,
     CategoryFilter,
@@ -143,6 +143,7 @@ class QuestionAdmin(SavedViews, JudgeActions, LookOnly, _QuestionAdmin):
         if question is not None:
             story = context["story"] = story_of(question)
             context["evidence"] = parts_of(question)
+            context["rewriting"] = rewriting_of(question)
             context["judge"] = panel_of(question, story, request.user)
             context["title"], context["subtitle"] = _("Question"), None
         return super().render_change_form(request, context, *args, **options)

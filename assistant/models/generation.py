@@ -12,6 +12,8 @@ class AnswerEvidence(models.Model):
 
     question = models.OneToOneField(Question, on_delete=models.CASCADE, related_name="evidence")
     generations = models.JSONField(default=list)  # `assistant.writers.Generation`, one a part of the question
+    # `assistant.writers.Rewriting`; null: the question was looked for as it was asked. There for tickets as well.
+    rewriting = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

@@ -37,6 +37,7 @@ from assistant.recording import (
     is_overtaken,
     publish_answer,
     store_considered,
+    store_evidence,
 )
 from assistant.services.common import PRIORITIES, IdempotencyConflict, account_of, digest_of, known_email
 from assistant.validation import (
@@ -47,6 +48,7 @@ from assistant.validation import (
     clean_question_text,
     clean_text,
 )
+from assistant.writers import Audience
 from knowledge.language import detect_language
 from knowledge.models import Language, Reader
 
@@ -135,9 +137,15 @@ def store_question(
 
 
 @of_the_site()
-def settle_question(*, question: Question, on_stage: Callable[[Stage], None] = nobody_waits) -> Question:
+def settle_question(
+    *,
+    question: Question,
+    on_stage: Callable[[Stage], None] = nobody_waits,
+    audience: Audience | None = None,
+) -> Question:
     """Answers or escalates a stored question. Safe to repeat: who claims the row first stores the outcome.
 
+    `on_stage` and `audience` as `decide` takes them.
     Where articles do not stand still for as long as it takes to decide, several times over, a person gets it.
     """
     if question.status != QuestionStatus.RECEIVED:
@@ -152,12 +160,14 @@ def settle_question(*, question: Question, on_stage: Callable[[Stage], None] = n
             reader=question.user,
             history=_history_before(question),
         )
-        decision = decide(inquiry, on_stage=on_stage)
+        decision = decide(inquiry, on_stage=on_stage, audience=audience)
         elapsed_ms = round((time.perf_counter() - started) * 1000)
         if store_outcome(question, decision, elapsed_ms):
             keep_vectors(question, inquiry)
             log.info("question %s %s in %d ms", question.public_id, question.status, elapsed_ms)
             return _settled(question)
+        if audience is not None:
+            audience.cleared()
         question.refresh_from_db(fields=["status"])
     log.warning("question %s was overtaken by edits %d times", question.public_id, _DECISIONS)
     return hand_over(question=question)
@@ -238,6 +248,7 @@ def store_outcome(question: Question, decision: Decision, elapsed_ms: int) -> bo
                 if is_overtaken(question, decision):
                     raise _Overtaken
                 store_considered(question, decision)
+                store_evidence(question, decision)
                 if decision.draft is not None:
                     publish_answer(question, decision)
                 else:

@@ -11,30 +11,40 @@ from django.utils.module_loading import import_string
 
 from assistant.writers.base import (
     AnswerWriter,
+    Audience,
     Block,
     Draft,
     DraftCitation,
     Generation,
+    Rewriter,
+    Rewriting,
     WriterUnavailable,
     joined,
+    listener,
     no_stand_ins,
     patience,
+    told_to,
 )
 from assistant.writers.extractive import ExtractiveWriter
 
 __all__ = [
     "AnswerWriter",
+    "Audience",
     "Block",
     "Draft",
     "DraftCitation",
     "Generation",
+    "Rewriter",
+    "Rewriting",
     "WriterUnavailable",
     "check_name",
     "get_writer",
     "is_generating",
     "joined",
+    "listener",
     "no_stand_ins",
     "patience",
+    "told_to",
 ]
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from knowledge.retrieval import Retrieval, RetrievedPassage
 
@@ -90,6 +90,24 @@ class Generation:
 
 
 @dataclass(frozen=True)
+class Rewriting:
+    """How a follow-up was put to the model to be made a question of its own, and what came of it."""
+
+    model: str
+    prompt: str  # version
+    question: str  # as it was asked
+    text: str = ""  # what was looked for in its place; empty: the rules' way was used
+    stands_in: str = ""  # why; empty where `text` is used
+    reply: str = ""  # of the model, as it came; cut where it is endless
+    elapsed_ms: int = 0  # of the model alone
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def as_record(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Draft:
     blocks: tuple[Block, ...]
     citations: tuple[DraftCitation, ...]
@@ -134,10 +152,32 @@ class AnswerWriter(Protocol):
         ...
 
 
-# --- how long, and what for --------------------------------------------------------------------------------
+@runtime_checkable
+class Rewriter(Protocol):
+    """A writer that can make a question of its own from a follow-up."""
+
+    def rewritten(self, question: str, history: Sequence[str], language: str) -> Rewriting:
+        """`history` as `Inquiry` has it. Raises WriterUnavailable."""
+        ...
+
+
+class Audience(Protocol):
+    """Who hears an answer while it is written. What is told has passed the check; the rest of it may not."""
+
+    def sentence(self, text: str, citation: DraftCitation) -> None:
+        """`text` is plain."""
+        ...
+
+    def cleared(self) -> None:
+        """What was told belongs to no answer any more: another one begins."""
+        ...
+
+
+# --- how long, what for, and who listens ------------------------------------------------------------------
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 _is_strict: ContextVar[bool] = ContextVar("is_strict", default=False)
+_audience: ContextVar[Audience | None] = ContextVar("audience", default=None)
 
 
 @contextlib.contextmanager
@@ -168,3 +208,16 @@ def no_stand_ins() -> Iterator[None]:
 
 def wants_no_stand_ins() -> bool:
     return _is_strict.get()
+
+
+@contextlib.contextmanager
+def told_to(audience: Audience | None) -> Iterator[None]:
+    token = _audience.set(audience)
+    try:
+        yield
+    finally:
+        _audience.reset(token)
+
+
+def listener() -> Audience | None:
+    return _audience.get()

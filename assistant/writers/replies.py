@@ -6,6 +6,7 @@ Promise: pure. Whatever comes in, what goes out is a bounded number of short pla
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +19,9 @@ LONGEST_SENTENCE: Final = 500  # characters
 _LINE: Final = re.compile(
     r"\s*[\[(]?(?P<passage>\d{1,3})[\])]?\s*\|\s*(?P<quote>.+?)\s*\|\s*(?P<text>[^|]+?)\s*"
 )
+_OPENED: Final = re.compile(r'\{\s*"sentences"\s*:\s*\[\s*')
+_BETWEEN: Final = re.compile(r"\s*,\s*")
+_DECODER: Final = json.JSONDecoder()
 _NONE: Final = re.compile(r"\W*(?:none|keine)\W*", re.IGNORECASE)
 _QUOTATION_MARKS: Final = "\"'“”„»«"
 
@@ -34,8 +38,19 @@ def proposals_of(reply: str) -> list[Proposed] | None:
     if len(reply) > LONGEST_REPLY:
         return None
     rows = _rows(reply)
-    if rows is None:
-        return None
+    return None if rows is None else _proposed(rows)
+
+
+def proposals_so_far(reply: str) -> list[Proposed]:
+    """Of a reply that still grows: what is whole in it. As it grows, more come behind these."""
+    start = reply.find("{")
+    if start >= 0:
+        return _proposed(_whole_rows(reply[start:]))
+    whole, _break, _rest = reply.rpartition("\n")
+    return _proposed(_rows_of_lines(whole))
+
+
+def _proposed(rows: Sequence[Any]) -> list[Proposed]:
     found: list[Proposed] = []
     for row in rows[:MOST_SENTENCES]:
         if not isinstance(row, dict):
@@ -77,8 +92,12 @@ def _rows(reply: str) -> list[Any] | None:
             return None
     if _NONE.fullmatch(reply):
         return []
+    return _rows_of_lines(reply) or None
+
+
+def _rows_of_lines(reply: str) -> list[dict[str, Any]]:
     lines = [_LINE.fullmatch(line) for line in reply.splitlines()]
-    read_lines = [
+    return [
         {
             "text": line["text"],
             "passage": int(line["passage"]),
@@ -87,7 +106,29 @@ def _rows(reply: str) -> list[Any] | None:
         for line in lines
         if line is not None
     ]
-    return read_lines or None
+
+
+def _whole_rows(reply: str) -> list[Any]:
+    """The rows that are closed already, of JSON that is not."""
+    opened = _OPENED.match(reply)
+    if opened is None:
+        return []
+    rows: list[Any] = []
+    at = opened.end()
+    while len(rows) < MOST_SENTENCES:
+        try:
+            row, at = _DECODER.raw_decode(reply, at)
+        except (ValueError, RecursionError):
+            break
+        # A number or a word may go on; an object and a list are whole with their last bracket.
+        if not isinstance(row, dict | list):
+            break
+        rows.append(row)
+        following = _BETWEEN.match(reply, at)
+        if following is None:
+            break
+        at = following.end()
+    return rows
 
 
 def _number(value: object) -> int | None:

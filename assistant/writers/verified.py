@@ -5,8 +5,9 @@ that it names; what was dropped comes back with its reasons. Refuses to decide w
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from assistant.grounding.meaning import EmbeddedMeaning
 from assistant.grounding.thresholds import thresholds_for
 from assistant.writers.base import Block, Checked, CheckedSentence, DraftCitation, seconds_left
 from assistant.writers.replies import LONGEST_SENTENCE, Proposed
-from knowledge.entailment import Inference
+from knowledge.entailment import Heard, Inference, Reading
 from knowledge.language import detect_language
 from knowledge.plaintext import plain_text, table_head
 from knowledge.retrieval import RetrievedPassage
@@ -54,28 +55,96 @@ def verified(
     language: str,
     meaning: EmbeddedMeaning,
 ) -> Verified:
-    found = [_placed(one, passages) for one in proposals]
-    meaning.read(_texts(proposals, found, question, language))
-    inferences, checked = _inferred(proposals, found, language)
-    sentences: list[CheckedSentence] = []
-    kept: list[tuple[CheckedSentence, _Place]] = []
-    said: set[str] = set()
-    for proposal, place, inference in zip(proposals, found, inferences, strict=True):
-        previous = sentences[-1] if sentences else None
-        sentence = _checked(proposal, place, question, language, meaning, inference, said, previous)
-        sentences.append(sentence)
-        if not sentence.problems and isinstance(place, _Place):
-            said.add(proposal.text.casefold())
-            kept.append((sentence, place))
-    blocks, citations = _as_blocks(kept)
-    return Verified(
-        blocks,
-        citations,
-        tuple(sentences),
-        bool(kept)
-        and _answers(question, language, [one for one, _place in kept], sentences, passages, meaning),
-        checked,
-    )
+    verification = Verification(passages, question=question, language=language, meaning=meaning)
+    verification.take(proposals)
+    return verification.result()
+
+
+class Verification:
+    """Sentences of one answer, checked as they come. What was found of one is not changed by those behind it."""
+
+    def __init__(
+        self,
+        passages: Sequence[RetrievedPassage],
+        *,
+        question: str,
+        language: str,
+        meaning: EmbeddedMeaning,
+    ) -> None:
+        self._passages = passages
+        self._question = question
+        self._language = language
+        self._meaning = meaning
+        self._sentences: list[CheckedSentence] = []
+        self._kept: list[tuple[CheckedSentence, _Place]] = []
+        self._said: set[str] = set()
+        self._reading_seconds: float = (
+            settings.GROUNDING_SECONDS
+        )  # left to the cross-encoder, for all of them
+        self._heard: list[Checked] = []
+
+    def take(self, proposals: Sequence[Proposed]) -> None:
+        """The next ones. Several at a time are read faster than one by one."""
+        if not proposals:
+            return
+        question, language = self._question, self._language
+        found = [_placed(one, self._passages) for one in proposals]
+        self._meaning.read(_texts(proposals, found, question, language))
+        inferences = self._inferred(proposals, found)
+        for proposal, place, inference in zip(proposals, found, inferences, strict=True):
+            previous = self._sentences[-1] if self._sentences else None
+            sentence = _checked(
+                proposal, place, question, language, self._meaning, inference, self._said, previous
+            )
+            self._sentences.append(sentence)
+            if not sentence.problems and isinstance(place, _Place):
+                self._said.add(proposal.text.casefold())
+                self._kept.append((sentence, place))
+
+    @property
+    def answers(self) -> bool:
+        """Whether what passed so far answers the question."""
+        kept = [one for one, _place in self._kept]
+        return bool(kept) and _answers(
+            self._question, self._language, kept, self._sentences, self._passages, self._meaning
+        )
+
+    def passed(self) -> list[tuple[CheckedSentence, DraftCitation]]:
+        return list(_cited(self._kept))
+
+    def result(self) -> Verified:
+        blocks, citations = _as_blocks(self._kept)
+        if not self._heard:
+            self._read([])  # what would have checked them
+        return Verified(blocks, citations, tuple(self._sentences), self.answers, _all_of(self._heard))
+
+    def _inferred(
+        self, proposals: Sequence[Proposed], found: Sequence["_Place | Problem"]
+    ) -> list[Inference | None]:
+        """Of each sentence what the cross-encoder says; nobody waits longer for it than GROUNDING_SECONDS."""
+        placed = [
+            (at, Claim(proposal.text, self._language), place.evidence)
+            for at, (proposal, place) in enumerate(zip(proposals, found, strict=True))
+            if isinstance(place, _Place) and 0 < len(proposal.text) <= LONGEST_SENTENCE
+        ]
+        began_at = time.monotonic()
+        reading = self._read([one[1:] for one in placed])
+        self._reading_seconds = max(0.0, self._reading_seconds - (time.monotonic() - began_at))
+        inferences: list[Inference | None] = [None] * len(proposals)
+        for (at, _claim, _evidence), inference in zip(placed, reading.inferences, strict=True):
+            inferences[at] = inference
+        return inferences
+
+    def _read(self, claims: Sequence[tuple[Claim, Evidence]]) -> Reading:
+        most = self._reading_seconds
+        reading = read_with(claims, seconds=seconds_left(most, beyond=most))
+        self._heard.append(Checked(reading.model, reading.heard.value, settings.GROUNDING_ENTAILMENT))
+        return reading
+
+
+def _all_of(heard: Sequence[Checked]) -> Checked:
+    said = {one.heard for one in heard}
+    return replace(heard[-1], heard=said.pop() if len(said) == 1 else Heard.SOME.value)
 
 
 def escaped(text: str) -> str:
@@ -190,23 +259,6 @@ def _checked(
     )
 
 
-def _inferred(
-    proposals: Sequence[Proposed], found: Sequence["_Place | Problem"], language: str
-) -> tuple[list[Inference | None], Checked]:
-    """Of each sentence what the cross-encoder says; nobody waits longer for it than GROUNDING_SECONDS."""
-    placed = [
-        (at, Claim(proposal.text, language), place.evidence)
-        for at, (proposal, place) in enumerate(zip(proposals, found, strict=True))
-        if isinstance(place, _Place) and 0 < len(proposal.text) <= LONGEST_SENTENCE
-    ]
-    most = settings.GROUNDING_SECONDS
-    reading = read_with([one[1:] for one in placed], seconds=seconds_left(most, beyond=most))
-    inferences: list[Inference | None] = [None] * len(proposals)
-    for (at, _claim, _evidence), inference in zip(placed, reading.inferences, strict=True):
-        inferences[at] = inference
-    return inferences, Checked(reading.model, reading.heard.value, settings.GROUNDING_ENTAILMENT)
-
-
 def _texts(
     proposals: Sequence[Proposed], found: Sequence["_Place | Problem"], question: str, language: str
 ) -> list[tuple[str, str]]:
@@ -249,21 +301,27 @@ def _as_blocks(
 ) -> tuple[tuple[Block, ...], tuple[DraftCitation, ...]]:
     """Sentences that follow one another and cite the same quote are one paragraph."""
     blocks: list[Block] = []
-    citations: list[DraftCitation] = []
-    numbers: dict[tuple[int, int, int], int] = {}
-    for sentence, place in kept:
-        key = (place.passage.passage_id, place.start, place.end)
-        if key not in numbers:
-            numbers[key] = len(numbers) + 1
-            start = place.passage.start
-            citations.append(
-                DraftCitation(
-                    numbers[key], place.passage, place.quote, start + place.start, start + place.end
-                )
-            )
-        text, cited = escaped(sentence.text), (numbers[key],)
+    citations: dict[int, DraftCitation] = {}
+    for sentence, citation in _cited(kept):
+        citations[citation.number] = citation
+        text, cited = escaped(sentence.text), (citation.number,)
         if blocks and blocks[-1].citations == cited:
             blocks[-1] = Block(f"{blocks[-1].text} {text}", cited)
         else:
             blocks.append(Block(text, cited))
-    return tuple(blocks), tuple(citations)
+    return tuple(blocks), tuple(citations.values())
+
+
+def _cited(
+    kept: Sequence[tuple[CheckedSentence, _Place]],
+) -> Iterator[tuple[CheckedSentence, DraftCitation]]:
+    """Each with its quote; the same quote keeps its number."""
+    known: dict[tuple[int, int, int], DraftCitation] = {}
+    for sentence, place in kept:
+        key = (place.passage.passage_id, place.start, place.end)
+        if key not in known:
+            start = place.passage.start
+            known[key] = DraftCitation(
+                len(known) + 1, place.passage, place.quote, start + place.start, start + place.end
+            )
+        yield sentence, known[key]
