@@ -29,6 +29,7 @@ from assistant.models import (
     Question,
     Rating,
     RotaMember,
+    StaffText,
     Ticket,
     TicketMessage,
 )
@@ -95,6 +96,7 @@ def make_samples(owner: User | None) -> Samples:
         RotaMember.objects.create(user=person),
         KnownProblem.objects.create(title="Sample"),
         ModelUsage.objects.create(day=timezone.localdate()),
+        StaffText.objects.create(kind="summary"),
         question := Question.objects.create(
             conversation=(conversation := Conversation.objects.create()),
             text="What does a pause cost?",

@@ -9,7 +9,7 @@ from assistant.models.attachments import TicketFile, TicketFileContent
 from assistant.models.budgets import SpentBudget
 from assistant.models.desk import PLACE, Assignment, CannedReply, DeskRules, Holiday, Presence, RotaMember
 from assistant.models.escalation_phrases import EscalationPhrase, Matter
-from assistant.models.generation import AnswerEvidence, ModelReply, ModelUsage
+from assistant.models.generation import AnswerEvidence, ModelReply, ModelUsage, StaffText, StaffTextKind
 from assistant.models.lessons import FOR_EDITORS, Lesson, LessonKind, Rating
 from assistant.models.mails import Mail, MailKind, MailQuerySet
 from assistant.models.problems import KnownProblem
@@ -82,6 +82,8 @@ __all__ = [
     "Rating",
     "RotaMember",
     "SpentBudget",
+    "StaffText",
+    "StaffTextKind",
     "Stage",
     "Ticket",
     "TicketFile",

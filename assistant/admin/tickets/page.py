@@ -25,7 +25,6 @@ from assistant.desk.context import surroundings_of
 from assistant.desk.lessons import teach
 from assistant.desk.mentions import tell_mentioned
 from assistant.desk.queues import counts
-from assistant.desk.suggesting import suggest
 from assistant.desk.taking_back import HELD_FOR
 from assistant.models import LessonKind, MailKind, Ticket, TicketMessage, TicketStatus
 from assistant.services import add_staff_message, complete_ticket
@@ -70,6 +69,11 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
                 "<int:pk>/preview/",
                 self._for_readers(require_POST(live.preview)),
                 name="assistant_ticket_preview",
+            ),
+            path(
+                "<int:pk>/summary/",
+                self._for_readers(require_POST(live.summary)),
+                name="assistant_ticket_summary",
             ),
             path(
                 "<int:pk>/suggestion/",
@@ -181,9 +185,9 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
                 "seen": form.seen_now,
                 "due": queue.due_badge(ticket, timezone.now()),
                 "surroundings": surroundings_of(ticket),
+                **live.summary_context(ticket),
                 "canned": canned_for(ticket, request.user),
-                "suggestion": suggest(ticket, request.user) if "suggest" in request.GET else None,
-                "is_asked_for": "suggest" in request.GET,
+                **(live.suggestion_context(ticket, request.user) if "suggest" in request.GET else {}),
                 "title": _("Ticket %(reference)s") % {"reference": ticket.reference},
                 "subtitle": None,
             }

@@ -101,6 +101,7 @@ document.addEventListener("DOMContentLoaded", function () {
   document.addEventListener("click", function (event) {
     var inserting = event.target.closest("[data-insert]");
     var suggesting = event.target.closest("[data-suggest]");
+    var summing = event.target.closest("[data-summary]");
     if (inserting && text) {
       event.preventDefault();
       insert(inserting.dataset.insert);
@@ -116,6 +117,18 @@ document.addEventListener("DOMContentLoaded", function () {
           offer(place);
         })
         .catch(function () { location.href = suggesting.href; });
+    } else if (summing && !summing.disabled) {
+      var panel = document.getElementById("summary");
+      event.preventDefault();
+      summing.disabled = true;  // one call is paid for, not two
+      panel.setAttribute("aria-busy", "true");
+      fetch(summing.dataset.summary + "?panel=1", { method: "POST", headers: { "X-CSRFToken": token } })
+        .then(function (response) { return response.ok ? response.text() : Promise.reject(response.status); })
+        .then(function (html) { panel.outerHTML = html; })
+        .catch(function () {
+          summing.disabled = false;
+          panel.removeAttribute("aria-busy");
+        });
     }
   });
   offer(document);
