@@ -26,6 +26,7 @@ from assistant.models.questions import (
     QuestionStatus,
     Stage,
 )
+from assistant.models.routing import RoutedField, RoutingAnswer, RoutingSuggestion
 from assistant.models.tickets import (
     BY_CUSTOMER,
     MAX_DETAIL_LENGTH,
@@ -80,6 +81,9 @@ __all__ = [
     "QuestionStatus",
     "Rating",
     "RotaMember",
+    "RoutedField",
+    "RoutingAnswer",
+    "RoutingSuggestion",
     "SpentBudget",
     "Stage",
     "Ticket",
