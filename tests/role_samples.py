@@ -28,6 +28,7 @@ from assistant.models import (
     Question,
     Rating,
     RotaMember,
+    RoutingSuggestion,
     Ticket,
     TicketMessage,
 )
@@ -141,6 +142,7 @@ def make_samples(owner: User | None) -> Samples:
     Answer.objects.create(question=question, text="Nine euros.", writer="extractive", language="en")
     InboundMailContent.objects.create(mail=mail, raw=_MAIL)
     message = TicketMessage.objects.create(ticket=ticket, author_kind="staff", author=person, body="Hello.")
+    routed = RoutingSuggestion.objects.create(ticket=ticket, field="priority", looked_at=timezone.now())
     second = Article.objects.create(title="Pausing", slug="pausing", body="A month.", language="en")
     gap = Gap.objects.create(language="en", title="Sample", size=1, recent=1, before=0)
     calibration = Calibration.objects.create(
@@ -185,6 +187,7 @@ def make_samples(owner: User | None) -> Samples:
             "object_id": article.pk,
         },
         "admin:assistant_ticket_take_back": {"pk": ticket.pk, "message_id": message.pk},
+        "admin:assistant_ticket_routing": {"pk": ticket.pk, "suggestion_id": routed.pk, "answer": "accept"},
         "admin:assistant_inboundmail_attachment": {"mail_id": mail.pk, "number": 0},
         "admin:app_list": {"app_label": "assistant"},
         "account_reset_password_from_key": {"uidb36": user_pk_to_url_str(person), "key": "set-password"},
