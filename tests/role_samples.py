@@ -29,6 +29,7 @@ from assistant.models import (
     Question,
     Rating,
     RotaMember,
+    RoutingSuggestion,
     StaffText,
     Ticket,
     TicketMessage,
@@ -146,6 +147,7 @@ def make_samples(owner: User | None) -> Samples:
     message = TicketMessage.objects.create(ticket=ticket, author_kind="staff", author=person, body="Hello.")
     attach([Upload("a.txt", "application/octet-stream", b"hi")], ticket=ticket, message=message)
     file = ticket.files.get()
+    routed = RoutingSuggestion.objects.create(ticket=ticket, field="priority", looked_at=timezone.now())
     second = Article.objects.create(title="Pausing", slug="pausing", body="A month.", language="en")
     gap = Gap.objects.create(language="en", title="Sample", size=1, recent=1, before=0)
     calibration = Calibration.objects.create(
@@ -192,6 +194,7 @@ def make_samples(owner: User | None) -> Samples:
         "admin:assistant_ticket_file": {"pk": ticket.pk, "file_id": file.pk},
         "ticket_file": {"token": ticket.token, "pk": file.pk},
         "admin:assistant_ticket_take_back": {"pk": ticket.pk, "message_id": message.pk},
+        "admin:assistant_ticket_routing": {"pk": ticket.pk, "suggestion_id": routed.pk, "answer": "accept"},
         "admin:assistant_inboundmail_attachment": {"mail_id": mail.pk, "number": 0},
         "admin:app_list": {"app_label": "assistant"},
         "account_reset_password_from_key": {"uidb36": user_pk_to_url_str(person), "key": "set-password"},

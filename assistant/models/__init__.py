@@ -27,6 +27,7 @@ from assistant.models.questions import (
     QuestionStatus,
     Stage,
 )
+from assistant.models.routing import RoutedField, RoutingAnswer, RoutingSuggestion
 from assistant.models.tickets import (
     BY_CUSTOMER,
     MAX_DETAIL_LENGTH,
@@ -81,6 +82,9 @@ __all__ = [
     "QuestionStatus",
     "Rating",
     "RotaMember",
+    "RoutedField",
+    "RoutingAnswer",
+    "RoutingSuggestion",
     "SpentBudget",
     "StaffText",
     "StaffTextKind",

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from assistant.admin.story import story_of
-from assistant.admin.tickets import live, queue
+from assistant.admin.tickets import live, queue, routing
 from assistant.admin.tickets.bulk import BulkActions
 from assistant.admin.tickets.forms import MessageInline, TicketForm
 from assistant.admin.tickets.queue import QueueColumns, QueueFilter
@@ -80,6 +80,11 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
                 self._for_readers(require_GET(live.suggestion)),
                 name="assistant_ticket_suggestion",
             ),
+            path(
+                "<int:pk>/routing/<int:suggestion_id>/<str:answer>/",
+                self._for_readers(require_POST(self._route)),
+                name="assistant_ticket_routing",
+            ),
         ]
         return [*own, *super().get_urls()]
 
@@ -93,6 +98,11 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
 
     def _pulse(self, request: HttpRequest, pk: int) -> JsonResponse:
         return live.pulse(request, self.get_form(request), pk)
+
+    def _route(self, request: HttpRequest, pk: int, suggestion_id: int, answer: str) -> HttpResponse:
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        return routing.answer_view(request, pk, suggestion_id, answer)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Ticket]:
         tickets: QuerySet[Ticket] = super().get_queryset(request)
@@ -186,6 +196,8 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
                 "due": queue.due_badge(ticket, timezone.now()),
                 "surroundings": surroundings_of(ticket),
                 **live.summary_context(ticket),
+                "routing": routing.lines_of(ticket),
+                "may_route": self.has_change_permission(request, ticket),
                 "canned": canned_for(ticket, request.user),
                 **(live.suggestion_context(ticket, request.user) if "suggest" in request.GET else {}),
                 "title": _("Ticket %(reference)s") % {"reference": ticket.reference},

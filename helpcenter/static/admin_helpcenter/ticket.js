@@ -151,6 +151,27 @@ document.addEventListener("DOMContentLoaded", function () {
       .catch(function () { place.textContent = previewing.dataset.failed; });
   });
 
+  /* --- a suggested category or priority: answered here, so that what is typed stays --- */
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest("[data-route]");
+    if (!button) return;
+    event.preventDefault();
+    fetch(button.formAction, {
+      method: "POST",
+      headers: { Accept: "application/json" },
+      body: new URLSearchParams({ csrfmiddlewaretoken: token })
+    })
+      .then(function (response) { return response.ok ? response.json() : Promise.reject(response.status); })
+      .then(function (answer) {
+        document.getElementById("hc-routing").innerHTML = answer.html;
+        var field = form.elements[answer.field], shown = seen.value.split("|");
+        if (field) field.value = answer.value;
+        shown[FIELDS.indexOf(answer.field)] = answer.value;
+        seen.value = shown.join("|"); // it is our own doing, and no news
+      })
+      .catch(function () { button.removeAttribute("data-route"); button.click(); });
+  });
+
   /* --- taking back --- */
   function countDown() {
     document.querySelectorAll("[data-undo]").forEach(function (button) {
