@@ -46,7 +46,7 @@ class Upload:
         return hashlib.sha256(self.content).hexdigest()
 
 
-def checked(files: Sequence[UploadedFile]) -> tuple[Upload, ...]:
+def checked(files: Sequence["UploadedFile[Any]"]) -> tuple[Upload, ...]:
     """Raises InvalidInput, which names the file, what is wrong with it and what is allowed."""
     if len(files) > MOST_FILES:
         _refuse(
@@ -60,7 +60,7 @@ def checked(files: Sequence[UploadedFile]) -> tuple[Upload, ...]:
                 _("“%(name)s” has %(found)s. A file may have up to %(limit)s.")
                 % {
                     "name": file.name,
-                    "found": filesizeformat(file.size),
+                    "found": filesizeformat(file.size or 0),
                     "limit": filesizeformat(MAX_FILE_BYTES),
                 }
             )
@@ -115,7 +115,7 @@ def as_download(content: bytes, name: str, kind: str) -> HttpResponse:
 class _Chooser(forms.ClearableFileInput):
     allow_multiple_selected = True
 
-    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[UploadedFile]:  # noqa: ARG002 (Django's)
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list["UploadedFile[Any]"]:  # noqa: ARG002 (Django's)
         return (
             list(files.getlist(name)) if hasattr(files, "getlist") else []
         )  # a form without files has a dict
@@ -142,7 +142,7 @@ class FilesField(forms.Field):
         return bool(data)
 
 
-def _looked_at(file: UploadedFile) -> Upload:
+def _looked_at(file: "UploadedFile[Any]") -> Upload:
     found = Attachment(0, _name_of(file), file.content_type or "", file.read())
     if not found.content:
         _refuse(_("“%(name)s” is empty.") % {"name": found.name})
@@ -163,7 +163,7 @@ def _looked_at(file: UploadedFile) -> Upload:
     return Upload(download_name(found), download_type(found), found.content)
 
 
-def _name_of(file: UploadedFile) -> str:
+def _name_of(file: "UploadedFile[Any]") -> str:
     """Without folders and controls, and short; what it ends with stays, because its type is told by that."""
     name = " ".join(without_controls(PurePath(file.name or "").name).split()) or "file"
     suffix = PurePath(name).suffix[:20]
@@ -171,4 +171,4 @@ def _name_of(file: UploadedFile) -> str:
 
 
 def _refuse(why: str) -> None:
-    raise InvalidInput("files", why)
+    raise InvalidInput("attachments", why)

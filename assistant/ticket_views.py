@@ -113,7 +113,7 @@ def ticket_reply(request: HttpRequest, token: str) -> HttpResponse:
     form = ReplyForm(request.POST, request.FILES)
     if form.is_valid():
         try:
-            _replied(request, found, **form.cleaned_data)
+            _replied(request, found, form.cleaned_data["body"], form.cleaned_data["attachments"])
         except InvalidInput as error:
             add_error(form, error)
         else:
@@ -185,7 +185,7 @@ def _opened(request: HttpRequest, data: dict[str, Any], question: Question | Non
                 user=request.user,
                 question=question,
                 idempotency_key=f"page-{key}",
-                files=data["files"],
+                files=data["attachments"],
             )
         except IdempotencyConflict:
             continue

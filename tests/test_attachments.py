@@ -1,6 +1,7 @@
 """Files with a message: who gets them, what is refused and why, and that a preview sends nothing."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core import mail as outbox_of_tests
@@ -44,8 +45,10 @@ def ticket_of(email: str = "ada@example.org") -> Ticket:
 def test_a_reply_takes_its_files_to_the_customer(agent, client, django_capture_on_commit_callbacks):
     ticket = ticket_of()
     page = agent.get(f"{LIST}{ticket.pk}/change/").content.decode()
-    assert 'enctype="multipart/form-data"' in page and 'name="messages-0-files"' in page
-    values = form(ticket, **{"messages-0-body": "Here it is.", "messages-0-files": [file("manual.pdf", PDF)]})
+    assert 'enctype="multipart/form-data"' in page and 'name="messages-0-attachments"' in page
+    values = form(
+        ticket, **{"messages-0-body": "Here it is.", "messages-0-attachments": [file("manual.pdf", PDF)]}
+    )
     assert agent.post(f"{LIST}{ticket.pk}/change/", values).status_code == 302
     stored = TicketFile.objects.get()
     assert (stored.name, stored.content_type, stored.size) == ("manual.pdf", "application/pdf", len(PDF))
@@ -97,7 +100,7 @@ def test_files_of_notes_of_others_and_of_what_was_taken_back_are_nobodys(client,
 def test_a_customer_sends_a_picture_with_the_request_and_with_a_reply(client):
     asked = {"subject": "Broken", "detail": "It rattles.", "contact_email": "ada@example.org"}
     response = client.post(
-        "/en/contact/", asked | {"files": [file(), file("log.txt", b"lines", "text/plain")]}
+        "/en/contact/", asked | {"attachments": [file(), file("log.txt", b"lines", "text/plain")]}
     )
     ticket = Ticket.objects.get()
     assert response.headers["Location"] == ticket.get_absolute_url()
@@ -105,11 +108,13 @@ def test_a_customer_sends_a_picture_with_the_request_and_with_a_reply(client):
         ("screen.png", None),
         ("log.txt", None),
     ]
-    client.post(f"/en/tickets/{ticket.token}/reply/", {"body": "One more.", "files": [file("more.png")]})
+    client.post(
+        f"/en/tickets/{ticket.token}/reply/", {"body": "One more.", "attachments": [file("more.png")]}
+    )
     page = client.get(f"/en/tickets/{ticket.token}/").content.decode()
     for name in ("screen.png", "log.txt", "more.png"):
         assert name in page
-    assert ticket.files.get(name="more.png").message.body == "One more."
+    assert ticket.files.get(name="more.png", message__body="One more.")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +133,7 @@ def test_a_customer_sends_a_picture_with_the_request_and_with_a_reply(client):
 def test_what_is_refused_says_why_and_loses_nothing(client, files, why):
     ticket = ticket_of()
     response = client.post(
-        f"/en/tickets/{ticket.token}/reply/", {"body": "See what I have attached.", "files": files}
+        f"/en/tickets/{ticket.token}/reply/", {"body": "See what I have attached.", "attachments": files}
     )
     page = response.content.decode().replace("\xa0", " ")
     assert response.status_code == 422 and why in page
@@ -138,7 +143,9 @@ def test_what_is_refused_says_why_and_loses_nothing(client, files, why):
 
 def test_an_agents_text_comes_back_when_a_file_is_refused(agent):
     ticket = ticket_of()
-    values = form(ticket, **{"messages-0-body": "Long reply.", "messages-0-files": [file("run.exe", b"MZ")]})
+    values = form(
+        ticket, **{"messages-0-body": "Long reply.", "messages-0-attachments": [file("run.exe", b"MZ")]}
+    )
     page = agent.post(f"{LIST}{ticket.pk}/change/", values)
     assert page.status_code == 200 and "Long reply." in page.content.decode()
     assert "Files like “run.exe” are not taken" in page.content.decode()
@@ -148,7 +155,7 @@ def test_an_agents_text_comes_back_when_a_file_is_refused(agent):
 def test_names_cannot_act(client):
     ticket = ticket_of()
     name = "..\\..\\<i>“x”\u202e" + "a" * 300 + ".png"
-    client.post(f"/en/tickets/{ticket.token}/reply/", {"body": "See.", "files": [file(name)]})
+    client.post(f"/en/tickets/{ticket.token}/reply/", {"body": "See.", "attachments": [file(name)]})
     stored = TicketFile.objects.get()
     assert len(stored.name) <= 150 and stored.name.endswith(".png") and "\u202e" not in stored.name
     assert "<i>“" not in client.get(f"/en/tickets/{ticket.token}/").content.decode()
@@ -166,7 +173,7 @@ def test_a_ticket_holds_only_so_much(monkeypatch):
 
 
 def test_a_form_sent_twice_stores_its_files_once():
-    values = {
+    values: dict[str, Any] = {
         "subject": "Broken",
         "contact_email": "ada@example.org",
         "language": "en",
@@ -184,11 +191,11 @@ def test_a_form_sent_twice_stores_its_files_once():
 
 def test_merging_takes_files_along_with_what_they_came_with(client):
     kept = ticket_of()
-    values = {"subject": "Again", "contact_email": "ada@example.org", "language": "en"}
+    values: dict[str, Any] = {"subject": "Again", "contact_email": "ada@example.org", "language": "en"}
     duplicate = open_ticket(**values, files=uploads(file("first.png")))
     add_customer_message(ticket=duplicate, body="More.", files=uploads(file("second.png")))
     merge_tickets(kept=kept, duplicates=[duplicate], by=None)
-    assert {(one.name, one.message.body, one.ticket_id) for one in TicketFile.objects.all()} == {
+    assert set(TicketFile.objects.values_list("name", "message__body", "ticket")) == {
         ("first.png", "Again", kept.pk),
         ("second.png", "More.", kept.pk),
     }
@@ -201,10 +208,10 @@ def test_a_form_that_was_open_too_long_asks_for_the_files_again():
 
     ticket = ticket_of()
     strict = Client(enforce_csrf_checks=True)
-    response = strict.post(f"/en/tickets/{ticket.token}/reply/", {"body": "Typed.", "files": [file()]})
+    response = strict.post(f"/en/tickets/{ticket.token}/reply/", {"body": "Typed.", "attachments": [file()]})
     page = response.content.decode()
     assert response.status_code == 403 and "Typed." in page
-    assert "Please choose once more: screen.png" in page and 'type="file" name="files"' in page
+    assert "Please choose once more: screen.png" in page and 'type="file" name="attachments"' in page
 
 
 def test_more_than_any_form_takes_is_not_read(client):
@@ -221,7 +228,7 @@ def test_a_preview_shows_the_mail_and_sends_nothing(agent, make_article):
     ticket = ticket_of()
     secret = "Goodwill refunds above fifty euros need the signature of the team lead and are booked on account 4711."
     make_article("Goodwill refunds", secret, audience="internal")
-    values = form(ticket, **{"messages-0-body": secret, "messages-0-files": [file("manual.pdf", PDF)]})
+    values = form(ticket, **{"messages-0-body": secret, "messages-0-attachments": [file("manual.pdf", PDF)]})
     page = agent.post(f"{LIST}{ticket.pk}/preview/", values).content.decode()
     for words in (
         "ada@example.org",

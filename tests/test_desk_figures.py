@@ -114,7 +114,7 @@ def test_taken_up_again_is_read_from_the_history():
 )
 def test_satisfaction_comes_with_what_it_is_worth(content, rated, low, high):
     found = figures.satisfaction(content=content, rated=rated)
-    assert (found.low, found.high) == (pytest.approx(low, abs=0.001), pytest.approx(high, abs=0.001))
+    assert [found.low, found.high] == pytest.approx([low, high], abs=0.001)
 
 
 def test_the_backlog_is_what_was_not_settled_at_the_end_of_a_week():

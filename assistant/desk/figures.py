@@ -119,7 +119,7 @@ def numbers(start: datetime, end: datetime, calendar: Calendar) -> Numbers:
         .aggregate(
             all=Count("pk"),
             answered=Count("pk", filter=is_answered),
-            deflected=Count("pk", filter=is_answered & ~Exists(opened_later)),
+            deflected=Count("pk", filter=is_answered & Q(~Exists(opened_later))),
         )
     )
     tickets = _counted()
@@ -167,6 +167,7 @@ def by_week(weeks: int, *, now: datetime) -> list[DeskWeek]:
     for completed_at, solved_at in rows.filter(
         Q(completed_at__gte=_midnight(first)) | Q(solved_at__gte=_midnight(first)) | ~Q(status__in=_SETTLED)
     ).values_list("completed_at", "solved_at"):
+        assert completed_at is not None  # excluded above
         opened = _week(completed_at)
         if opened >= first:
             begun[opened] += 1

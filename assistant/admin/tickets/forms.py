@@ -190,7 +190,7 @@ class MessageForm(_MessageForm):
     send_hidden = forms.BooleanField(
         label=_("Send it all the same: the customer may know this"), required=False
     )
-    files = FilesField(label=_("Attachments"))
+    attachments = FilesField(label=_("Attachments"))
     asks_about_hidden = False  # whether the box above has anything to ask
 
     class Meta:
@@ -251,7 +251,7 @@ class MessageInline(_MessageInline):
     form = MessageForm
     formset = MessageFormSet
     template = "admin/assistant/ticket/_thread.html"
-    fields = ("body", "files", "is_internal", "send_hidden")
+    fields = ("body", "attachments", "is_internal", "send_hidden")
     extra = max_num = 1
     can_delete = False
 

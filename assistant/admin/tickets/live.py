@@ -75,7 +75,7 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
         "original": ticket,
         "title": _("Preview"),
         "is_note": bool(request.POST.get("messages-0-is_internal")),
-        "file_names": [one.name for one in request.FILES.getlist("messages-0-files")]
+        "file_names": [one.name for one in request.FILES.getlist("messages-0-attachments")]
         + request.POST.getlist("file_name"),
     }
     try:

@@ -257,7 +257,7 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
                     held_for=HELD_FOR,
                     status_before=form.stored["status"],
                     canned=inserted(entry.cleaned_data["body"], form.instance, request.user),
-                    files=entry.cleaned_data["files"],
+                    files=entry.cleaned_data["attachments"],
                 )
                 formset.new_objects.append(message)
                 told = tell_mentioned(message)
