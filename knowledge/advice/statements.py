@@ -151,11 +151,13 @@ def disagreement(
     alike = len(shared) / len(one.subject | other.subject) if shared else 0.0
     if shared and alike >= _ALIKE.get(len(shared), _ALIKE_FROM_THREE):
         mine, theirs = _by_unit(one), _by_unit(other)
-        for unit in sorted(mine.keys() & theirs.keys()):
-            if not mine[unit] & theirs[unit]:
-                return Kind.NUMBERS, f"{', '.join(sorted(mine[unit]))} ≠ {', '.join(sorted(theirs[unit]))}"
+        differing = [unit for unit in sorted(mine.keys() & theirs.keys()) if not mine[unit] & theirs[unit]]
+        if differing:
+            return Kind.NUMBERS, "; ".join(
+                f"{', '.join(sorted(mine[unit]))} ≠ {', '.join(sorted(theirs[unit]))}" for unit in differing
+            )
         if len(shared) > 1 and alike >= _NEARLY_SAME and one.is_negated != other.is_negated:
-            return Kind.NEGATION, ", ".join(sorted(shared)[:4])
+            return Kind.NEGATION, ""  # the two sentences say it themselves
     if one.leaning * other.leaning == -1:
         subjects = [word for word in shared if len(word) >= _LEAST_SUBJECT and word not in common]
         if subjects:
