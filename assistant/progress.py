@@ -23,6 +23,7 @@ from enum import StrEnum
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
+from assistant.abuse.current import current_client, working_for
 from assistant.models import Question, QuestionStatus, Stage
 from assistant.services import settle_question
 from assistant.telling import Story, Telling, Told
@@ -62,6 +63,7 @@ class Event:
 
 @dataclass
 class _Job:
+    client: str | None  # whose budget of a language model pays
     submitted: float = field(default_factory=time.monotonic)
     stage: str = ""
     telling: Telling = field(default_factory=Telling)
@@ -77,13 +79,14 @@ _listening = threading.BoundedSemaphore(_LISTENERS)
 def begin(question: Question) -> None:
     """Has the question decided in the background. Safe to repeat: one job a question and process."""
     global _executor
+    client = current_client()
     with _jobs_lock:
         if question.pk in _jobs:
             return
         is_crowded = len(_jobs) >= _WAITING
         if not is_crowded:
             _executor = _executor or ThreadPoolExecutor(_WORKERS, thread_name_prefix="answering")
-            job = _jobs[question.pk] = _Job()
+            job = _jobs[question.pk] = _Job(client)
             _executor.submit(_work, question.pk, job)
     if is_crowded:
         settle_question(question=question)
@@ -185,7 +188,8 @@ def _work(question_id: int, job: _Job) -> None:
 
     try:
         question = Question.objects.select_related("conversation", "user").get(pk=question_id)
-        settle_question(question=question, on_stage=on_stage, audience=job.telling)
+        with working_for(job.client):
+            settle_question(question=question, on_stage=on_stage, audience=job.telling)
     except Exception:
         # Nobody is there to raise it to. The question is stored, and a sweep settles it.
         log.exception("question %d could not be decided", question_id)

@@ -109,6 +109,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         *_SUPPORT,
         *_DESK,
         "assistant.view_modelusage",
+        "assistant.view_stafftext",
         "assistant.view_quality",
         "assistant.recalibrate",
     ),

@@ -133,6 +133,7 @@ MIDDLEWARE = [
     "helpcenter.middleware.PolicyMiddleware",
     "assistant.abuse.middleware.flood_guard",  # before anything that costs
     "helpcenter.middleware.SiteMiddleware",
+    "helpcenter.middleware.BodyLimitMiddleware",
     "assistant.widget.middleware.WidgetMiddleware",  # outside the sessions, which the widget does without
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -444,6 +445,8 @@ BUDGETS = {  # a client's and the site's; pages, widget and API count together, 
         _read("str", "BUDGET_TICKETS", "20/hour", validate=_rate),
         _read("str", "SITE_BUDGET_TICKETS", "120/min", validate=_rate),
     ),
+    # Calls of a language model; the site's budget of them is WRITER_TOKENS_PER_DAY.
+    "model": (_read("str", "BUDGET_MODEL", "200/day", validate=_rate), "off"),
     # A budget of the site would let anybody lock out everybody.
     "sign_in": (
         _read("str", "BUDGET_SIGN_IN", "20/10min", validate=_rate),

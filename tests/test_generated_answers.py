@@ -2,14 +2,16 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from assistant.models import AnswerEvidence, ModelReply, ModelUsage, Question
-from assistant.writers import forget_writers
+from assistant.abuse.current import begin_request, current_client, working_for
+from assistant.models import AnswerEvidence, ModelReply, ModelUsage, Question, SpentBudget
+from assistant.writers import forget_writers, spending
 from knowledge import entailment
 from tests.chat_server import Asked, Behaviour, ChatServer, Said, sentences
 from tests.cross_encoders import make_cross_encoder
@@ -270,6 +272,54 @@ def test_a_spent_budget_is_not_overdrawn(center, client, settings):
     assert center.asked == []
     assert question.answer.writer == "extractive"
     assert question.evidence.generations[0]["stands_in"] == "the day's budget is spent"
+
+
+def test_a_visitor_has_a_budget_of_his_own_and_is_answered_beyond_it(center, client, settings):
+    settings.ABUSE_PROTECTION, settings.NUM_PROXIES = True, 1
+    settings.BUDGETS = dict.fromkeys(settings.BUDGETS, ("off", "off")) | {"model": ("2/day", "off")}
+    center.behaviour = claims((TRUE, COST))
+
+    def writer_for(address: str, number: int, forged: str = "") -> str:
+        response = client.post(
+            "/api/v1/questions/",
+            {"question": f"{QUESTION} I ask for number {number}."},
+            "application/json",
+            headers={"x-forwarded-for": f"{forged}{address}"},
+        )
+        question = Question.objects.get(public_id=response.json()["id"])
+        assert "9 euros" in question.answer.text
+        return question.evidence.generations[0]["stands_in"] or question.answer.writer
+
+    written, spent = "openai:some-model", "this visitor's budget is spent"
+    assert [writer_for("192.0.2.1", number) for number in range(3)] == [written, written, spent]
+    assert writer_for("192.0.2.1", 4, forged="198.51.100.9, ") == spent, (
+        "what he sends himself counts for nothing"
+    )
+    assert writer_for("192.0.2.1", 0) == written, "a kept reply costs nothing"
+    assert writer_for("192.0.2.2", 5) == written, "the neighbour's is his own"
+    keys = list(SpentBudget.objects.values_list("key", flat=True))
+    assert len(keys) == 2 and not any("192.0.2" in key for key in keys)
+
+
+def test_work_beside_the_request_is_paid_by_who_asked_and_staff_pay_nothing(rf, admin_user, settings):
+    settings.ABUSE_PROTECTION = True
+    settings.BUDGETS = dict.fromkeys(settings.BUDGETS, ("off", "off")) | {"model": ("1/day", "off")}
+    begin_request(rf.get("/", REMOTE_ADDR="192.0.2.7"))
+    client = current_client()
+    assert client == "address 192.0.2.7"
+
+    def seen_there() -> tuple[str | None, str | None]:
+        with working_for(client):
+            inside = current_client()
+        return inside, current_client()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(seen_there).result() == (client, None)
+    assert [spending.may_ask(), spending.may_ask()] == [True, False]
+    by_staff = rf.get("/")
+    by_staff.user, by_staff.COOKIES = admin_user, {settings.SESSION_COOKIE_NAME: "x"}
+    begin_request(by_staff)
+    assert spending.may_ask() and spending.may_ask()
 
 
 def test_what_it_costs_is_counted(center, client, settings):

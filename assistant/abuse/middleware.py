@@ -15,6 +15,7 @@ from django.http.response import HttpResponseBase
 from assistant.abuse import budgets, forms, refusals
 from assistant.abuse.budgets import Rate, Refusal, parse_rate
 from assistant.abuse.clients import client_address, client_name
+from assistant.abuse.current import begin_request
 from assistant.abuse.local import KnownRefusals, RequestGuard, Slots
 from assistant.abuse.routes import AT_ONCE, GUARDED_FORMS, Scope, scope_of
 
@@ -55,6 +56,7 @@ class AbuseMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         held: list[str] = []
         request.held_slots = held  # type: ignore[attr-defined]
+        begin_request(request)
         response = self._get_response(request)
         for client in held:
             if response.streaming:

@@ -8,6 +8,7 @@ from assistant.admin.inbound import InboundMailAdmin, MailboxAdmin
 from assistant.admin.lessons import CannedReplyAdmin, LessonAdmin, RatingAdmin
 from assistant.admin.phrases import EscalationPhraseAdmin
 from assistant.admin.questions import FeedbackAdmin, QuestionAdmin
+from assistant.admin.staff_texts import StaffTextAdmin
 from assistant.admin.tickets import TicketAdmin
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "QuestionAdmin",
     "RatingAdmin",
     "RotaMemberAdmin",
+    "StaffTextAdmin",
     "TicketAdmin",
     "WebhookDeliveryAdmin",
     "WebhookEndpointAdmin",

@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import formats
 from django.utils.translation import gettext_lazy as _
 
-from assistant.models import AnswerEvidence, ModelUsage, Question
+from assistant.models import AnswerEvidence, ModelUsage, Question, StaffText
 from knowledge.admin.display import STYLESHEET
 
 if TYPE_CHECKING:
@@ -59,8 +59,10 @@ class Part:
     sentences: tuple[Sentence, ...]
 
 
-def parts_of(question: Question) -> Sequence[Part]:
-    evidence: AnswerEvidence | None = getattr(question, "evidence", None)
+def parts_of(shown: Question | StaffText) -> Sequence[Part]:
+    evidence: AnswerEvidence | StaffText | None = (
+        shown if isinstance(shown, StaffText) else getattr(shown, "evidence", None)
+    )
     if evidence is None:
         return ()
     return tuple(

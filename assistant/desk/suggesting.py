@@ -11,8 +11,8 @@ from typing import Any
 from django.conf import settings
 
 from assistant.asking import Decision, Inquiry, candidates
-from assistant.models import MAX_QUESTION_LENGTH, Ticket
-from assistant.writers import WriterUnavailable
+from assistant.models import MAX_QUESTION_LENGTH, StaffText, StaffTextKind, Ticket
+from assistant.writers import Draft, WriterUnavailable
 from knowledge.models import Article
 from knowledge.plaintext import plain_text
 
@@ -52,6 +52,8 @@ class Part:
 class Suggestion:
     parts: Sequence[Part]
     closest: Sequence[Source]  # articles to point to, best first
+    record: StaffText | None = None  # where a model took part: what it said, and what was dropped
+    is_generated: bool = False  # otherwise quoted
 
     @property
     def insertion(self) -> str:
@@ -70,7 +72,23 @@ def suggest(ticket: Ticket, agent: Any) -> Suggestion | None:
     if best is None:
         return None
     articles = Article.objects.defer("body").in_bulk({one.article_id for one in best.passages})
-    return Suggestion(_parts(best, articles, ticket), _closest(best, articles, ticket))
+    return Suggestion(
+        _parts(best, articles, ticket),
+        _closest(best, articles, ticket),
+        *_generated(best.draft, ticket, agent),
+    )
+
+
+def _generated(draft: Draft | None, ticket: Ticket, agent: Any) -> tuple[StaffText | None, bool]:
+    if draft is None or not draft.generations:
+        return None, False
+    record = StaffText.objects.create(
+        kind=StaffTextKind.REPLY,
+        ticket=ticket,
+        generations=[one.as_record() for one in draft.generations],
+        by=agent,
+    )
+    return record, any(not one.stands_in for one in draft.generations)
 
 
 def _parts(decision: Decision, articles: dict[int, Article], ticket: Ticket) -> list[Part]:

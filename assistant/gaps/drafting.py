@@ -1,11 +1,12 @@
 """A draft for a gap, put together from what staff replied to those who had asked.
 
-Promise: everything in it was written by staff or asked by customers; nothing is made up. It is marked as not gone
-over, and cannot be published before somebody confirms that it was.
+Promise: everything in it was written by staff or asked by customers, or by a language model that is set, from these
+replies and checked against them; nothing is made up. It is marked as not gone over, and cannot be published before
+somebody confirms that it was.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
@@ -14,8 +15,19 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from assistant.gaps.replies import general_part
-from assistant.models import MessageAuthor, Question, Ticket, TicketMessage, TicketStatus
+from assistant.gaps.writing import sections_from, written_from
+from assistant.models import (
+    MessageAuthor,
+    Question,
+    StaffText,
+    StaffTextKind,
+    Ticket,
+    TicketMessage,
+    TicketStatus,
+)
 from assistant.wanted import Gap
+from assistant.writers import assisting
+from assistant.writers.assisting import Written
 from knowledge.importers.slugs import SlugBook
 from knowledge.models import Article
 
@@ -72,14 +84,16 @@ def replies_for(gap: Gap) -> list[Reply]:
 
 
 def draft_for(gap: Gap, *, by: Any) -> Article:
-    """The gap's draft; a new one where it has none. Safe to repeat."""
+    """The gap's draft; a new one where it has none. Safe to repeat. With a model set it takes seconds."""
+    replies = [] if gap.draft is not None else replies_for(gap)
+    written = _written(gap, replies)
     with transaction.atomic():
         stored = Gap.objects.select_for_update(of=("self",)).select_related("nearest").get(pk=gap.pk)
         if stored.draft is not None:
             return stored.draft
         article = Article(
             title=_title(stored),
-            body=_body(stored, replies_for(stored)),
+            body=_body(stored, replies if written is None else _rewritten(replies, written)),
             language=stored.language,
             category_id=_category(stored),
             author=by,
@@ -88,7 +102,33 @@ def draft_for(gap: Gap, *, by: Any) -> Article:
         _save(article)
         stored.draft = article
         stored.save(update_fields=["draft"])
+        if written is not None:
+            StaffText.objects.create(
+                kind=StaffTextKind.ARTICLE,
+                article=article,
+                sentences=[
+                    {"text": one.text, "quote": one.quote, "source": one.source.key, "part": ""}
+                    for one in written.sentences
+                ],
+                generations=[written.generation.as_record()],
+                by=by,
+            )
     return article
+
+
+def _written(gap: Gap, replies: Sequence[Reply]) -> Written | None:
+    if not replies or not assisting.is_possible():
+        return None
+    return written_from(
+        [(one.ticket_id, one.text) for one in replies], language=gap.language, about=gap.title
+    )
+
+
+def _rewritten(replies: Sequence[Reply], written: Written) -> list[Reply]:
+    """The replies themselves where nothing of the model's is supported."""
+    by_ticket = {one.ticket_id: one for one in replies}
+    sections = sections_from(written)
+    return [replace(by_ticket[one.ticket_id], text=one.text) for one in sections] or list(replies)
 
 
 def _save(article: Article) -> None:

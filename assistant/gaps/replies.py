@@ -47,14 +47,19 @@ def general_part(reply: str, *, names: Sequence[str] = ()) -> str:
     thanks = _THANKS.match(text)
     if thanks is not None:
         text = text[thanks.end() :]
+    text = without_particulars(text, names=names).strip()
+    return text[:1].upper() + text[1:]
+
+
+def without_particulars(text: str, *, names: Sequence[str] = ()) -> str:
+    """Without addresses, long numbers and the customer's name, where they are recognised; the rest as it is."""
     for pattern in (_MAIL, _TICKET, _IBAN, _LONG_NUMBER):
         text = pattern.sub(TAKEN_OUT, text)
     for name in names:
         for part in {name, *name.split()}:
             if len(part) > 2:
                 text = re.sub(rf"\b{re.escape(part)}\b", TAKEN_OUT, text, flags=re.IGNORECASE)
-    text = text.strip()
-    return text[:1].upper() + text[1:]
+    return text
 
 
 def _last_closing(text: str) -> int | None:

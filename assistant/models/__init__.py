@@ -5,10 +5,11 @@ models here, so it is imported as well.
 """
 
 from assistant.models.account_mails import AccountMail, AccountMailKind
+from assistant.models.attachments import TicketFile, TicketFileContent
 from assistant.models.budgets import SpentBudget
 from assistant.models.desk import PLACE, Assignment, CannedReply, DeskRules, Holiday, Presence, RotaMember
 from assistant.models.escalation_phrases import EscalationPhrase, Matter
-from assistant.models.generation import AnswerEvidence, ModelReply, ModelUsage
+from assistant.models.generation import AnswerEvidence, ModelReply, ModelUsage, StaffText, StaffTextKind
 from assistant.models.lessons import FOR_EDITORS, Lesson, LessonKind, Rating
 from assistant.models.mails import Mail, MailKind, MailQuerySet
 from assistant.models.problems import KnownProblem
@@ -26,6 +27,7 @@ from assistant.models.questions import (
     QuestionStatus,
     Stage,
 )
+from assistant.models.routing import RoutedField, RoutingAnswer, RoutingSuggestion
 from assistant.models.tickets import (
     BY_CUSTOMER,
     MAX_DETAIL_LENGTH,
@@ -80,9 +82,16 @@ __all__ = [
     "QuestionStatus",
     "Rating",
     "RotaMember",
+    "RoutedField",
+    "RoutingAnswer",
+    "RoutingSuggestion",
     "SpentBudget",
+    "StaffText",
+    "StaffTextKind",
     "Stage",
     "Ticket",
+    "TicketFile",
+    "TicketFileContent",
     "TicketMessage",
     "TicketQuerySet",
     "TicketReason",

@@ -1,10 +1,13 @@
 """What was asked of a language model, what it said, and what it has cost (`assistant.writers`)."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from assistant.models.questions import Question
+from assistant.models.tickets import Ticket
+from knowledge.models import Article
 
 
 class AnswerEvidence(models.Model):
@@ -22,6 +25,62 @@ class AnswerEvidence(models.Model):
 
     def __str__(self) -> str:
         return str(self.question_id)
+
+
+class StaffTextKind(models.TextChoices):
+    SUMMARY = "summary", _("Summary of a ticket")
+    REPLY = "reply", _("Suggested reply")
+    ARTICLE = "article", _("Draft of an article")
+
+
+class StaffText(models.Model):
+    """What a model wrote for staff, with the same evidence as an answer's. Goes with what it is about."""
+
+    kind = models.CharField(_("kind"), max_length=10, choices=StaffTextKind)
+    ticket = models.ForeignKey(
+        Ticket,
+        verbose_name=_("ticket"),
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="staff_texts",
+    )
+    article = models.ForeignKey(
+        Article,
+        verbose_name=_("article"),
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="staff_texts",
+    )
+    key = models.CharField(max_length=64, blank=True)  # of all that shaped it; empty: it is not used again
+    sentences = models.JSONField(
+        default=list
+    )  # that passed: text, quote, source (id of the message), part of a summary
+    generations = models.JSONField(default=list)  # `assistant.writers.Generation`
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("asked for by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True, db_index=True)
+
+    class Meta:
+        verbose_name = _("text by the model for staff")
+        verbose_name_plural = _("texts by the model for staff")
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["ticket", "kind", "key"], name="staff_text_of_ticket")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pk}"
+
+    @property
+    def dropped(self) -> int:
+        """Sentences that were not supported."""
+        return sum(bool(one["problems"]) for part in self.generations for one in part["sentences"])
 
 
 class ModelUsage(models.Model):

@@ -52,7 +52,7 @@ class ChatWriter:
 
     def __init__(self, name: str, model: "BaseChatModel | None" = None) -> None:
         self.name = name
-        self._model = ChatModel(name, model)
+        self.model = ChatModel(name, model)
         self._extractive = ExtractiveWriter()
 
     def write(self, retrieval: Retrieval) -> Draft | None:
@@ -192,7 +192,7 @@ class ChatWriter:
         seconds = seconds_left(most)
         if seconds < _LEAST_SECONDS:
             raise NoReply("no time was left")
-        return self._model.ask(
+        return self.model.ask(
             prompt, seconds=seconds, on_text=on_text, is_slowness_failure=is_slowness_failure
         )
 

@@ -1,8 +1,8 @@
 """One language model behind LangChain: asked within a time and a budget, and heard while it speaks.
 
 Promise: whatever the server does (nothing, errors, a byte a second, for ever), an answer or NoReply comes back within
-the seconds that are given. Tokens are reserved before it is asked and settled after; a failure opens the breaker. What
-comes back is untrusted text.
+the seconds that are given. A call and its tokens are taken from the visitor's and the day's budget before it is asked,
+and the tokens settled after; a failure opens the breaker. What comes back is untrusted text.
 
 Refuses to decide what is asked (`prompting`, `rewriting`) and what a reply is worth (`verified`, `rewriting`).
 """
@@ -108,6 +108,9 @@ class ChatModel:
         attempt = self.breaker.attempt()
         if attempt is None:
             raise NoReply(f"it is left alone after a failure: {self.breaker.reason}")
+        if not spending.may_ask():
+            attempt.succeeded()
+            raise NoReply("this visitor's budget is spent")
         reservation = spending.reserve(len(prompt.data) // _CHARACTERS_A_TOKEN + settings.WRITER_MAX_TOKENS)
         if reservation is None:
             attempt.succeeded()

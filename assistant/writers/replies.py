@@ -31,6 +31,7 @@ class Proposed:
     text: str  # one sentence, plain
     passage: int | None  # 1-based; None where it is no number
     quote: str
+    part: str = ""  # of the text, as the model names it
 
 
 def proposals_of(reply: str) -> list[Proposed] | None:
@@ -61,7 +62,9 @@ def _proposed(rows: Sequence[Any]) -> list[Proposed]:
         plain = as_plain(text)
         # Two sentences under one quote are two claims.
         found.extend(
-            Proposed(plain[start:end], _number(row.get("passage")), quote.strip())
+            Proposed(
+                plain[start:end], _number(row.get("passage")), quote.strip(), str(row.get("part", ""))[:20]
+            )
             for start, end in split_sentences(plain)
         )
     return found[:MOST_SENTENCES]

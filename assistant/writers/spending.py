@@ -14,6 +14,8 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from assistant.abuse.budgets import spend
+from assistant.abuse.current import current_client
 from assistant.models import ModelReply, ModelUsage
 
 log = logging.getLogger(__name__)
@@ -27,6 +29,16 @@ class Reservation:
     day: date
     tokens: int
     cost_micros: int  # millionths of the currency that prices are in
+
+
+def may_ask() -> bool:
+    """Takes one call from the budget of whoever asks; of staff, and of work for nobody, none is taken."""
+    client = current_client()
+    try:
+        return client is None or spend("model", client) is None
+    except OperationalError as error:
+        log.warning("A visitor's budget was not counted: %s", error)
+        return False
 
 
 def reserve(tokens: int) -> Reservation | None:

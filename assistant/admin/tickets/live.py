@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin import site
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404, render
@@ -10,13 +11,21 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from assistant.admin.evidence import parts_of
 from assistant.admin.tickets.forms import TicketForm
 from assistant.admin.tickets.thread import thread_of
+from assistant.attachments import as_download
 from assistant.desk import presence
 from assistant.desk.collisions import FIELDS, Seen, raw_value, unseen_messages, written
+from assistant.desk.context import summary_of
+from assistant.desk.leaks import leaks
 from assistant.desk.suggesting import suggest
+from assistant.desk.summing_up import kept_summary, sum_up
 from assistant.desk.taking_back import take_back
-from assistant.models import Ticket, TicketMessage
+from assistant.mail import reply_as_mailed
+from assistant.models import MAX_DETAIL_LENGTH, Ticket, TicketFile, TicketMessage
+from assistant.validation import InvalidInput, clean_text
+from assistant.writers import assisting
 
 
 def pulse(request: HttpRequest, form_class: type[TicketForm], pk: int) -> JsonResponse:
@@ -49,8 +58,67 @@ def pulse(request: HttpRequest, form_class: type[TicketForm], pk: int) -> JsonRe
 def suggestion(request: HttpRequest, pk: int) -> HttpResponse:
     """The panel with a suggested reply, for a page that is already open."""
     ticket = get_object_or_404(Ticket.objects.select_related("question", "customer"), pk=pk)
-    context = {"suggestion": suggest(ticket, request.user), "is_asked_for": True, "original": ticket}
+    context = suggestion_context(ticket, request.user) | {"original": ticket}
     return render(request, "admin/assistant/ticket/_suggestion.html", context)
+
+
+def file(request: HttpRequest, pk: int, file_id: int) -> HttpResponse:  # noqa: ARG001 (the admin checks the reader)
+    found = get_object_or_404(TicketFile.objects.select_related("content"), pk=file_id, ticket=pk)
+    return as_download(bytes(found.content.content), found.name, found.content_type)
+
+
+def preview(request: HttpRequest, pk: int) -> HttpResponse:
+    """What the customer would get for what is in the box now. A panel for a page that is open, else a page."""
+    ticket = get_object_or_404(Ticket.objects.select_related("customer"), pk=pk)
+    body = str(request.POST.get("messages-0-body", ""))
+    context: dict[str, Any] = {
+        "original": ticket,
+        "title": _("Preview"),
+        "is_note": bool(request.POST.get("messages-0-is_internal")),
+        "file_names": [one.name for one in request.FILES.getlist("messages-0-files")]
+        + request.POST.getlist("file_name"),
+    }
+    try:
+        context["body"] = clean_text(body, field="body", limit=MAX_DETAIL_LENGTH, required=True)
+    except InvalidInput as error:
+        context["refused"] = error.message
+    else:
+        if not context["is_note"]:
+            context["mail"] = reply_as_mailed(ticket=ticket, body=context["body"])
+            context["leaks"] = leaks(context["body"], reader=ticket.customer)
+    template = "_preview.html" if request.POST.get("part") else "preview.html"
+    return render(request, f"admin/assistant/ticket/{template}", {**site.each_context(request), **context})
+
+
+def suggestion_context(ticket: Ticket, user: Any) -> dict[str, Any]:
+    suggested = suggest(ticket, user)
+    record = suggested.record if suggested is not None else None
+    sentences = [one for part in parts_of(record) for one in part.sentences] if record is not None else []
+    return {
+        "suggestion": suggested,
+        "dropped": [one for one in sentences if one.reasons],
+        "is_asked_for": True,
+    }
+
+
+def summary(request: HttpRequest, pk: int) -> HttpResponse:
+    """Has the thread summed up; the panel for a page that is open, or the page itself."""
+    ticket = get_object_or_404(Ticket.objects.select_related("question"), pk=pk)
+    written = sum_up(ticket, by=request.user) if assisting.is_possible() else None
+    if "panel" not in request.GET:
+        return HttpResponseRedirect(reverse("admin:assistant_ticket_change", args=[pk]) + "#summary")
+    context = summary_context(ticket) | {
+        "written": written,
+        "is_refused": written is None,
+        "summary": summary_of(ticket),
+        "original": ticket,
+    }
+    return render(request, "admin/assistant/ticket/_summary.html", context)
+
+
+def summary_context(ticket: Ticket) -> dict[str, Any]:
+    may_sum_up = assisting.is_possible()
+    return {"may_sum_up": may_sum_up, "written": kept_summary(ticket) if may_sum_up else None}
 
 
 def others_in_words(other: presence.Other) -> str:

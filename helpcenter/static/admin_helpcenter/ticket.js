@@ -101,6 +101,7 @@ document.addEventListener("DOMContentLoaded", function () {
   document.addEventListener("click", function (event) {
     var inserting = event.target.closest("[data-insert]");
     var suggesting = event.target.closest("[data-suggest]");
+    var summing = event.target.closest("[data-summary]");
     if (inserting && text) {
       event.preventDefault();
       insert(inserting.dataset.insert);
@@ -116,9 +117,60 @@ document.addEventListener("DOMContentLoaded", function () {
           offer(place);
         })
         .catch(function () { location.href = suggesting.href; });
+    } else if (summing && !summing.disabled) {
+      var panel = document.getElementById("summary");
+      event.preventDefault();
+      summing.disabled = true;  // one call is paid for, not two
+      panel.setAttribute("aria-busy", "true");
+      fetch(summing.dataset.summary + "?panel=1", { method: "POST", headers: { "X-CSRFToken": token } })
+        .then(function (response) { return response.ok ? response.text() : Promise.reject(response.status); })
+        .then(function (html) { panel.outerHTML = html; })
+        .catch(function () {
+          summing.disabled = false;
+          panel.removeAttribute("aria-busy");
+        });
     }
   });
   offer(document);
+
+  /* --- what the customer would get --- */
+  var previewing = form.querySelector("[data-preview]");
+  if (previewing) previewing.addEventListener("click", function (event) {
+    var place = document.getElementById("preview");
+    var values = new URLSearchParams({ csrfmiddlewaretoken: token, part: "1", "messages-0-body": text.value });
+    if (note && note.checked) values.set("messages-0-is_internal", "on");
+    var chosen = form.querySelector(".hc-reply input[type=file]");
+    Array.prototype.forEach.call(chosen ? chosen.files : [], function (file) { values.append("file_name", file.name); });
+    event.preventDefault();
+    fetch(previewing.formAction, { method: "POST", body: values })
+      .then(function (response) { return response.ok ? response.text() : Promise.reject(response.status); })
+      .then(function (html) {
+        place.innerHTML = html;
+        place.scrollIntoView({ block: "nearest" });
+      })
+      .catch(function () { place.textContent = previewing.dataset.failed; });
+  });
+
+  /* --- a suggested category or priority: answered here, so that what is typed stays --- */
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest("[data-route]");
+    if (!button) return;
+    event.preventDefault();
+    fetch(button.formAction, {
+      method: "POST",
+      headers: { Accept: "application/json" },
+      body: new URLSearchParams({ csrfmiddlewaretoken: token })
+    })
+      .then(function (response) { return response.ok ? response.json() : Promise.reject(response.status); })
+      .then(function (answer) {
+        document.getElementById("hc-routing").innerHTML = answer.html;
+        var field = form.elements[answer.field], shown = seen.value.split("|");
+        if (field) field.value = answer.value;
+        shown[FIELDS.indexOf(answer.field)] = answer.value;
+        seen.value = shown.join("|"); // it is our own doing, and no news
+      })
+      .catch(function () { button.removeAttribute("data-route"); button.click(); });
+  });
 
   /* --- taking back --- */
   function countDown() {
