@@ -90,6 +90,7 @@ class Step:
     seen: Seen
     is_decisive: bool  # its passages are what is answered from, or what was not enough
     is_part_of_question: bool
+    is_rewritten: bool  # a follow-up as the model put it
     words: tuple[Word, ...]
     wording: str  # that counted most
     by_meaning: int  # passages proposed
@@ -108,16 +109,20 @@ def steps_of(rehearsal: Rehearsal) -> list[Step]:
     # A joined answer to several questions has a retrieval of its own, made of the parts' passages.
     is_joined = all(seen.look.retrieval is not retrieval for seen in rehearsal.seen)
     ids = {passage.passage_id for passage in retrieval.passages}
+    rewriting = rehearsal.decision.rewriting
+    rewritten = rewriting.text if rewriting is not None else ""
+    whole = (rehearsal.inquiry.text, rewritten)
     return [
         _step(
             seen,
             is_decisive=seen.look.retrieval is retrieval
             or (
                 is_joined
-                and seen.question != rehearsal.inquiry.text
+                and seen.question not in whole
                 and any(passage.passage_id in ids for passage in seen.look.retrieval.passages[:1])
             ),
-            asked=rehearsal.inquiry.text,
+            is_part_of_question=seen.question not in whole,
+            is_rewritten=bool(rewritten) and seen.question == rewritten,
             reader=rehearsal.inquiry.reader,
         )
         for seen in rehearsal.seen
@@ -151,7 +156,9 @@ def withheld_from(rehearsal: Rehearsal) -> list[tuple[Article, int]]:
     return [(hidden[pk], rank) for pk, rank in found.items() if pk in hidden]
 
 
-def _step(seen: Seen, *, is_decisive: bool, asked: str, reader: Reader) -> Step:
+def _step(
+    seen: Seen, *, is_decisive: bool, is_part_of_question: bool, is_rewritten: bool, reader: Reader
+) -> Step:
     retrieval, order = seen.look.retrieval, seen.look.order
     candidates = [placed.candidate for placed in order.placed]
     adds = contributions(candidates, language=retrieval.question_language, mass=order.reading.mass or None)
@@ -163,7 +170,8 @@ def _step(seen: Seen, *, is_decisive: bool, asked: str, reader: Reader) -> Step:
     return Step(
         seen=seen,
         is_decisive=is_decisive,
-        is_part_of_question=seen.question != asked,
+        is_part_of_question=is_part_of_question,
+        is_rewritten=is_rewritten,
         words=_words(seen),
         wording=order.reading.text,
         by_meaning=len(meaning),

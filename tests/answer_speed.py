@@ -78,10 +78,10 @@ def main() -> int:
             server.behaviour = _at(pace)
             name = f"{pace.name}: {pace.first_seconds} s, then {pace.tokens_a_second:g} tokens/s"
             count = 5 if pace.first_seconds > settings.WRITER_SECONDS else _MOST_QUESTIONS
-            waits = []
+            waits: list[Wait] = []
             for one, _wait in quoted[:count]:
-                if pace.first_seconds > settings.WRITER_SECONDS:
-                    forget_writers()  # its breaker would answer the next ones at once
+                if waits and waits[-1].outcome == "quoted":
+                    forget_writers()  # its breaker may be open, and would answer the next one at once
                 waits.append(_waited(one))
             _print_pace(name, waits)
         slowest = max(_behaviours(server), _follow_ups(server))

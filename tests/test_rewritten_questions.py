@@ -103,6 +103,14 @@ def test_a_follow_up_is_looked_for_as_the_model_puts_it(center, admin_client):
     assert STANDALONE not in public
 
 
+def test_staff_see_it_step_by_step(center, admin_client):
+    center.behaviour = says(STANDALONE)
+    asked = {"text": FOLLOW_UP, "reader": "visitor", "page": "en", "history": f"user: {FIRST}"}
+    page = admin_client.post(reverse("admin:playground"), asked).content.decode()
+    assert f"as the model put it: “{STANDALONE}”" in page
+    assert "part “" not in page
+
+
 def test_a_question_that_is_understood_alone_costs_nothing_more(center):
     before = conversation(center)
     center.behaviour = says("What does it cost to pause a lost charger?")

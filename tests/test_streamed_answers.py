@@ -10,10 +10,11 @@ from django.test import Client
 from django.urls import reverse
 
 from assistant import progress
-from assistant.models import ModelReply, Question
+from assistant.models import Citation, ModelReply, Question
 from assistant.services import store_question
 from assistant.writers import forget_writers
 from assistant.writers.replies import proposals_of, proposals_so_far
+from knowledge.models import Article, Status
 from tests.chat_server import Asked, Behaviour, ChatServer, Said, sentences
 from tests.test_generated_answers import CASES, COST, QUESTION, STUDENTS, TRUE, TWICE, claims, number_of
 
@@ -103,6 +104,44 @@ def test_the_first_is_told_while_the_model_still_speaks(center, client):
             assert may_go_on.is_set() is (len(heard) > 1)
             may_go_on.set()
     assert heard == [TRUE, SECOND]
+
+
+def test_what_was_told_from_an_article_that_is_withdrawn_meanwhile_is_taken_back(center):
+    may_go_on = threading.Event()
+
+    def slowly(asked: Asked) -> Said:
+        rows = ((TRUE, number_of(asked, COST), COST), (SECOND, number_of(asked, TWICE), TWICE))
+        return Said(sentences(*rows), piece_seconds=0.01, hold_before=SECOND[:20], may_go_on=may_go_on)
+
+    center.behaviour = slowly
+    question = store_question(text=QUESTION)
+    progress.begin(question)
+    kinds = []
+    for event in progress.follow(question):
+        kinds.append(event.kind)
+        if event.told is not None and not may_go_on.is_set():
+            article = Article.objects.get(title="Pause your subscription")
+            article.status = Status.ARCHIVED
+            article.save()
+            center.behaviour = claims(("We accept PayPal.", "We accept PayPal in Germany and Austria."))
+            may_go_on.set()
+    cleared = kinds.index(progress.Kind.CLEARED)
+    assert progress.Kind.SENTENCE in kinds[:cleared] and progress.Kind.SENTENCE not in kinds[cleared:]
+    assert not Citation.objects.filter(title="Pause your subscription").exists()
+
+
+def test_of_several_questions_in_a_message_sources_are_counted_on(center, client):
+    charger = "A lost charger costs 45 euros."
+
+    def both(asked: Asked) -> Said:
+        quote, text = (charger, charger) if "charger" in asked.question else (COST, TRUE)
+        return Said(sentences((text, number_of(asked, quote), quote)), piece_seconds=0.01)
+
+    center.behaviour = both
+    events, question = streamed(client, f"{QUESTION} And what does a lost charger cost?")
+    rows = [(data["text"], data["number"]) for name, data in events if name == "sentence"]
+    assert rows == [(TRUE, 1), (charger, 2)]
+    assert [block["citations"] for block in question.answer.blocks] == [[1], [2]]
 
 
 def test_what_is_dropped_never_reaches_the_wire(center, client):

@@ -39,8 +39,8 @@ class _TooLate(NoReply):
     pass
 
 
-class _Enough(Exception):
-    """Nobody waits for the rest of what a model says."""
+class _Enough(BaseException):
+    """Nobody waits for the rest of what a model says. No Exception: LangChain logs those of its callbacks."""
 
 
 @dataclass(frozen=True)
