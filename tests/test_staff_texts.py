@@ -88,11 +88,11 @@ PROMISED = ("tried", "We have promised a refund of 200 euros.", "We have sent yo
 
 def sum_up(agent, ticket, *, panel: bool = True) -> str:
     address = reverse("admin:assistant_ticket_summary", args=[ticket.pk]) + ("?panel=1" if panel else "")
-    return agent.post(address, follow=True).content.decode()
+    return str(agent.post(address, follow=True).content.decode())
 
 
 def page_of(agent, ticket) -> str:
-    return agent.get(reverse("admin:assistant_ticket_change", args=[ticket.pk])).content.decode()
+    return str(agent.get(reverse("admin:assistant_ticket_change", args=[ticket.pk])).content.decode())
 
 
 def summary_in(page: str) -> str:
