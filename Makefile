@@ -9,7 +9,7 @@ PORT ?= 8000
 DEMO_DIR ?= var/demo
 XDIST ?= -n auto --dist loadgroup
 
-.PHONY: demo test test-services check serve lock messages bench bench-index bench-services bench-admin bench-abuse bench-desk weigh chaos quality fusion ablation signals fit dictionary clean
+.PHONY: demo test test-services check serve lock messages bench bench-index bench-services bench-admin bench-abuse bench-desk bench-generated weigh chaos quality fusion ablation signals fit dictionary clean
 
 $(VENV)/runtime: requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -109,6 +109,13 @@ bench-desk: $(VENV)/runtime  ## the support desk's pages with 50 000 tickets: ti
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) collectstatic --noinput --verbosity 0
 	@$(MANAGE) benchmark_desk --tickets 50000
+
+bench-generated: export DATA_DIR := var/bench-generated
+bench-generated: $(VENV)/dev  ## time to an answer that a model writes, at set paces and when it fails; a scripted server
+	@rm -rf $$DATA_DIR
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) import_articles knowledge/demo --publish --source demo
+	@$(BIN)/python -m tests.answer_speed
 
 weigh: export DATA_DIR := var/weigh
 weigh: export ABUSE_PROTECTION := 0

@@ -8,6 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from assistant.attachments import FilesField
 from assistant.models import FeedbackReason
 from assistant.validation import (
     InvalidInput,
@@ -52,6 +53,7 @@ class TicketForm(forms.Form):
     detail = CheckedField(partial(clean_text, field="detail", required=True), label=_("Your message"))
     contact_email = CheckedField(clean_email, label=_("E-mail address"))
     contact_name = CheckedField(clean_name, label=_("Name"))
+    attachments = FilesField(label=_("Files"))
 
 
 class FollowUpTicketForm(TicketForm):
@@ -63,6 +65,7 @@ class FollowUpTicketForm(TicketForm):
 
 class ReplyForm(forms.Form):
     body = CheckedField(partial(clean_text, field="body", required=True), label=_("Your reply"))
+    attachments = FilesField(label=_("Files"))
 
 
 class RatingForm(forms.Form):

@@ -10,9 +10,10 @@ from django.urls import reverse
 from django.utils import translation
 
 from assistant.addresses import of_the_site
+from assistant.attachments import contents_of
 from assistant.mailroom.addresses import loop_value, mail_domain, reply_address
 from assistant.mailroom.robots import LOOP_MARK
-from assistant.models import Mail, MailKind
+from assistant.models import Mail, MailKind, MessageAuthor, Ticket, TicketMessage
 from assistant.queue_figures import reply_time
 from knowledge import site
 
@@ -42,7 +43,17 @@ def compose(mail: Mail) -> EmailMessage:
             "reply_time": reply_time() if mail.kind == MailKind.CONFIRMATION else None,
             "status_url": settings.SITE_URL + ticket.get_absolute_url(),
         }
-        return _message(mail, ticket.contact_email, values)
+        email = _message(mail, ticket.contact_email, values)
+        if mail.message is not None and mail.message.pk is not None:
+            for file in contents_of(mail.message):
+                email.attach(file.name, file.content, file.content_type)
+        return email
+
+
+def reply_as_mailed(*, ticket: Ticket, body: str) -> EmailMessage:
+    """What a customer would get for this text, without its files. Nothing is stored or sent."""
+    message = TicketMessage(ticket=ticket, author_kind=MessageAuthor.STAFF, body=body)
+    return compose(Mail(ticket=ticket, kind=MailKind.REPLY, message=message))
 
 
 def _values(mail: Mail, site_name: str) -> dict[str, Any]:

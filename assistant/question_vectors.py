@@ -77,6 +77,20 @@ def question_vectors(
     return {question.pk: vectors.of(wording) for question, wording in zip(questions, wanted, strict=True)}
 
 
+def vectors_kept(questions: Sequence[Question]) -> "dict[int, NDArray[np.float32]]":
+    """As `question_vectors`, of those that have their row: no model is asked."""
+    generation = generations.live()
+    if generation is None:
+        return {}
+    known = _read([one.pk for one in questions], _space(generation))
+    wanted = [Wording(one.text, one.language, one.pk) for one in questions]
+    return {
+        question.pk: known[question.pk, wording.digest]
+        for question, wording in zip(questions, wanted, strict=True)
+        if (question.pk, wording.digest) in known
+    }
+
+
 def load(wanted: Sequence[Wording], *, progress: Callable[[], None] = lambda: None) -> KnownVectors:
     """From the rows, and from the model what is not there. Raises EmbedderUnavailable where that is away.
 
@@ -86,15 +100,8 @@ def load(wanted: Sequence[Wording], *, progress: Callable[[], None] = lambda: No
     space = _space(generation)
     _forget_other_models()
     ids = sorted({one.question_id for one in wanted if one.question_id is not None})
-    known: dict[str, NDArray[np.float32]] = {}
-    kept: set[tuple[int | None, str]] = set()
-    for start in range(0, len(ids), _QUESTIONS_IN_A_QUERY):
-        rows = QuestionVector.objects.filter(
-            space=space, question_id__in=ids[start : start + _QUESTIONS_IN_A_QUERY]
-        )
-        for question_id, digest, vector in rows.values_list("question_id", "digest", "vector"):
-            known[digest] = np.frombuffer(bytes(vector), dtype="<f4")
-            kept.add((question_id, digest))
+    kept = _read(ids, space)
+    known = {digest: vector for (_question, digest), vector in kept.items()}
     new = [one for one in wanted if (one.question_id, one.digest) not in kept]
     _store_new([one for one in new if one.digest in known], known, space)
     alike: dict[str, dict[str, list[Wording]]] = {}  # by language and digest
@@ -111,6 +118,17 @@ def load(wanted: Sequence[Wording], *, progress: Callable[[], None] = lambda: No
             _store_new([one for digest in part for one in by_digest[digest]], known, space)
             progress()
     return KnownVectors(known, generation)
+
+
+def _read(ids: Sequence[int], space: str) -> "dict[tuple[int | None, str], NDArray[np.float32]]":
+    """What is kept of these questions, by question and digest."""
+    kept: dict[tuple[int | None, str], NDArray[np.float32]] = {}
+    for start in range(0, len(ids), _QUESTIONS_IN_A_QUERY):
+        part = ids[start : start + _QUESTIONS_IN_A_QUERY]
+        rows = QuestionVector.objects.filter(space=space, question_id__in=part)
+        for question_id, digest, vector in rows.values_list("question_id", "digest", "vector"):
+            kept[question_id, digest] = np.frombuffer(bytes(vector), dtype="<f4")
+    return kept
 
 
 def keep(question: Question, inquiry: Inquiry) -> None:

@@ -5,6 +5,8 @@ something has seen all of it.
 """
 
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from assistant import services, settling
 from assistant.answer_page import AnswerPage, answer_page
+from assistant.attachments import Upload, as_download
 from assistant.conversation_page import turns_of
 from assistant.forms import ContactForm, FollowUpTicketForm, RatingForm, ReplyForm, TicketForm
 from assistant.models import Question, Ticket, TicketStatus
@@ -82,7 +85,7 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
     form_class = FollowUpTicketForm if question is not None else TicketForm
     if request.method != "POST":
         return _render_new_ticket(request, form_class(initial=known_contact(request, question)), question)
-    form = form_class(request.POST)
+    form = form_class(request.POST, request.FILES)
     if form.is_valid():
         try:
             opened = _opened(request, form.cleaned_data, question)
@@ -107,16 +110,25 @@ def ticket_reply(request: HttpRequest, token: str) -> HttpResponse:
     found = _find_ticket(token)
     if request.method != "POST" or not found.takes_replies:
         return redirect(found)
-    form = ReplyForm(request.POST)
+    form = ReplyForm(request.POST, request.FILES)
     if form.is_valid():
         try:
-            _replied(request, found, form.cleaned_data["body"])
+            _replied(request, found, form.cleaned_data["body"], form.cleaned_data["attachments"])
         except InvalidInput as error:
             add_error(form, error)
         else:
             messages.success(request, _("Your reply has been added. We will answer by e-mail."))
             return redirect(found)
     return _render_ticket(request, found, form=form, status=UNPROCESSABLE)
+
+
+@never_cache
+@require_safe
+def ticket_file(request: HttpRequest, token: str, pk: int) -> HttpResponse:  # noqa: ARG001 (the link is enough)
+    """A download for whoever holds the ticket's link: of what its thread shows, and nothing else."""
+    files = _find_ticket(token).files.for_customer(timezone.now()).select_related("content")
+    file = get_object_or_404(files, pk=pk)
+    return as_download(bytes(file.content.content), file.name, file.content_type)
 
 
 @never_cache
@@ -161,7 +173,7 @@ def _find_ticket(token: str) -> Ticket:
     return get_object_or_404(Ticket.objects.select_related("merged_into"), token=token).leading
 
 
-def _opened(request: HttpRequest, data: dict[str, str], question: Question | None) -> Ticket:
+def _opened(request: HttpRequest, data: dict[str, Any], question: Question | None) -> Ticket:
     for key in (form_key(request), uuid.uuid4().hex):
         try:
             return services.open_ticket(
@@ -173,16 +185,17 @@ def _opened(request: HttpRequest, data: dict[str, str], question: Question | Non
                 user=request.user,
                 question=question,
                 idempotency_key=f"page-{key}",
+                files=data["attachments"],
             )
         except IdempotencyConflict:
             continue
     raise InvalidInput("detail", _("This message could not be accepted. Please send it again."))
 
 
-def _replied(request: HttpRequest, found: Ticket, body: str) -> None:
+def _replied(request: HttpRequest, found: Ticket, body: str, files: Sequence[Upload]) -> None:
     for key in (form_key(request), uuid.uuid4().hex):
         try:
-            services.add_customer_message(ticket=found, body=body, idempotency_key=f"page-{key}")
+            services.add_customer_message(ticket=found, body=body, idempotency_key=f"page-{key}", files=files)
         except IdempotencyConflict:
             continue
         return
@@ -212,7 +225,8 @@ def _render_ticket(
 ) -> HttpResponse:
     context = {
         "ticket": found,
-        "thread": found.messages.for_customer(timezone.now()),
+        "opening_files": found.files.filter(message=None),
+        "thread": found.messages.for_customer(timezone.now()).prefetch_related("files"),
         "turns": _sent_along(request, found.question),
         "settled": settling.settled(found),
         "masked_email": _masked(found.contact_email),

@@ -29,17 +29,23 @@ class Typed:
     value: str
     label: str | Promise  # empty: sent along unseen
     is_long: bool
+    is_files: bool = False  # `value` names them: a browser sends files once and wants them chosen again
 
 
 def typed_fields(request: HttpRequest) -> list[Typed]:
     if request.method != "POST" or any("password" in name for name in request.POST):
         return []
-    return [
+    texts = [
         _field(name, str(value))
         for name, values in request.POST.lists()
         if name != "csrfmiddlewaretoken"
         for value in values
     ]
+    files = [
+        Typed(name, ", ".join(one.name or "" for one in values), _("Files"), is_long=False, is_files=True)
+        for name, values in request.FILES.lists()
+    ]
+    return texts + files
 
 
 def _field(name: str, value: str) -> Typed:

@@ -20,6 +20,7 @@ urlpatterns = [
     path("contact/", ticket_views.new_ticket, name="new_ticket"),
     path("tickets/<slug:token>/", ticket_views.ticket, name="ticket"),
     path("tickets/<slug:token>/reply/", ticket_views.ticket_reply, name="ticket_reply"),
+    path("tickets/<slug:token>/files/<int:pk>/", ticket_views.ticket_file, name="ticket_file"),
     path("tickets/<slug:token>/close/", ticket_views.ticket_close, name="ticket_close"),
     path("tickets/<slug:token>/rate/", ticket_views.ticket_rate, name="ticket_rate"),
     path("tickets/<slug:token>/reopen/", ticket_views.ticket_reopen, name="ticket_reopen"),

@@ -28,7 +28,7 @@ class HelpCenterAdminSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         # Here and not above: this module is imported while the models of the admin's own pages are still unknown.
-        from assistant.admin import article_figures, gaps, playground, quality, whatif
+        from assistant.admin import article_figures, desk_figures, gaps, playground, quality, whatif
 
         pages = [
             path(f"{beginning}/{address}", self.admin_view(view), name=name)
@@ -37,6 +37,7 @@ class HelpCenterAdminSite(admin.AdminSite):
                 ("what-if", whatif),
                 ("ask", playground),
                 ("gaps", gaps),
+                ("desk-figures", desk_figures),
                 ("knowledge/article", article_figures),
             )
             for address, view, name in module.PAGES
@@ -51,7 +52,10 @@ class HelpCenterAdminSite(admin.AdminSite):
                 if may_try:
                     app["models"].insert(0, _entry(_("Ask it yourself"), "Playground", "admin:playground"))
                 if request.user.has_perm("assistant.view_quality"):
-                    app["models"].insert(0, _entry(_("Quality"), "Quality", "admin:quality"))
+                    app["models"][:0] = [
+                        _entry(_("Quality"), "Quality", "admin:quality"),
+                        _entry(_("Figures of the desk"), "DeskFigures", "admin:desk_figures"),
+                    ]
             elif app["app_label"] == "knowledge":
                 if request.user.has_perm("assistant.view_question"):
                     app["models"].insert(0, _entry(_("What to write next"), "Gaps", "admin:gaps"))

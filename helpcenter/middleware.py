@@ -5,10 +5,14 @@ from typing import Any, Final
 
 from csp.constants import NONCE, SELF, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from assistant.mailroom.inbox import max_bytes
 from knowledge import site
+
+_LARGEST_FORM: Final = 48 * 1024 * 1024
 
 # Over those of CONTENT_SECURITY_POLICY, which are the public pages'. None of them may run what is written into a page.
 _OTHERS: Final[Mapping[str, Mapping[str, list[Any]]]] = {
@@ -23,6 +27,28 @@ _OTHERS: Final[Mapping[str, Mapping[str, list[Any]]]] = {
         "img-src": [SELF, "data:"],
     },
 }
+
+
+class BodyTooLarge(RequestDataTooBig):
+    """Files and all. Django's own limit leaves files out and would write any number of gigabytes to the disk."""
+
+
+def body_limit() -> int:
+    """Bytes. Several times what any form takes, so that its own error, with what was typed, is the usual one."""
+    return max(_LARGEST_FORM, max_bytes())
+
+
+class BodyLimitMiddleware:
+    """Before anything reads the body. A body without a length is none to Django, so this is all of them."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        length = str(request.META.get("CONTENT_LENGTH") or "")
+        if length.isdecimal() and int(length) > body_limit():
+            raise BodyTooLarge
+        return self._get_response(request)
 
 
 class SiteMiddleware:

@@ -133,6 +133,7 @@ MIDDLEWARE = [
     "helpcenter.middleware.PolicyMiddleware",
     "assistant.abuse.middleware.flood_guard",  # before anything that costs
     "helpcenter.middleware.SiteMiddleware",
+    "helpcenter.middleware.BodyLimitMiddleware",
     "assistant.widget.middleware.WidgetMiddleware",  # outside the sessions, which the widget does without
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

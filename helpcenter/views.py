@@ -19,6 +19,7 @@ from assistant.abuse.refusals import refusal_page
 from assistant.abuse.routes import Scope
 from assistant.models import MAX_DETAIL_LENGTH, MAX_QUESTION_LENGTH
 from assistant.typed import typed_fields
+from helpcenter.middleware import BodyTooLarge, body_limit
 from helpcenter.outage import is_outage, outage_response
 from helpcenter.readiness import readiness
 from knowledge import site
@@ -61,6 +62,7 @@ def opensearch(request: HttpRequest) -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
         limits = {
+            "body_mb": body_limit() // 1024 // 1024 if isinstance(exception, BodyTooLarge) else 0,
             "limit_kib": (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) // 1024,
             "question_limit": MAX_QUESTION_LENGTH,
             "detail_limit": MAX_DETAIL_LENGTH,

@@ -11,6 +11,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
+from assistant.attachments import Upload, attach
 from assistant.hooks.models import Event, HandOff, WebhookDelivery, WebhookEndpoint
 from assistant.mailroom.models import InboundMail, InboundMailContent, Mailbox
 from assistant.measured import Calibration, EvaluatedQuestion, EvaluationRun
@@ -28,6 +29,7 @@ from assistant.models import (
     Question,
     Rating,
     RotaMember,
+    RoutingSuggestion,
     StaffText,
     Ticket,
     TicketMessage,
@@ -143,6 +145,9 @@ def make_samples(owner: User | None) -> Samples:
     Answer.objects.create(question=question, text="Nine euros.", writer="extractive", language="en")
     InboundMailContent.objects.create(mail=mail, raw=_MAIL)
     message = TicketMessage.objects.create(ticket=ticket, author_kind="staff", author=person, body="Hello.")
+    attach([Upload("a.txt", "application/octet-stream", b"hi")], ticket=ticket, message=message)
+    file = ticket.files.get()
+    routed = RoutingSuggestion.objects.create(ticket=ticket, field="priority", looked_at=timezone.now())
     second = Article.objects.create(title="Pausing", slug="pausing", body="A month.", language="en")
     gap = Gap.objects.create(language="en", title="Sample", size=1, recent=1, before=0)
     calibration = Calibration.objects.create(
@@ -186,7 +191,10 @@ def make_samples(owner: User | None) -> Samples:
             "content_type_id": ContentType.objects.get_for_model(Article).pk,
             "object_id": article.pk,
         },
+        "admin:assistant_ticket_file": {"pk": ticket.pk, "file_id": file.pk},
+        "ticket_file": {"token": ticket.token, "pk": file.pk},
         "admin:assistant_ticket_take_back": {"pk": ticket.pk, "message_id": message.pk},
+        "admin:assistant_ticket_routing": {"pk": ticket.pk, "suggestion_id": routed.pk, "answer": "accept"},
         "admin:assistant_inboundmail_attachment": {"mail_id": mail.pk, "number": 0},
         "admin:app_list": {"app_label": "assistant"},
         "account_reset_password_from_key": {"uidb36": user_pk_to_url_str(person), "key": "set-password"},

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.desk.business_time import Calendar
+from assistant.desk.business_time import Calendar, DayByDay
 from knowledge.opening import read_day
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -141,3 +141,18 @@ def test_what_is_added_has_passed_and_more_comes_later(start, minutes, more):
     assert office.between(start, first) == timedelta(minutes=minutes)
     assert first < second
     assert office.after(first, timedelta(minutes=more)) == second
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    start=st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)),
+    minutes=st.integers(-600, 90 * 24 * 60),
+    hours=st.sampled_from([OFFICE, ("0-6, 22-24",) * 7, ()]),
+)
+def test_day_by_day_it_is_the_same_time(start, minutes, hours):
+    of_the_site = calendar(*hours, holidays=[date(2026, 5, 1)])
+    business = DayByDay(of_the_site)
+    began = start.replace(tzinfo=BERLIN)
+    ended = began.astimezone(UTC) + timedelta(minutes=minutes)
+    for _time in range(2):  # the second one finds its days counted
+        assert business.between(began, ended) == of_the_site.between(began, ended)

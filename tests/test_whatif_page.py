@@ -276,7 +276,11 @@ def _chosen(*articles: Article) -> str:
     return "publish/?" + "&".join(f"article={article.pk}" for article in articles)
 
 
-def test_an_article_and_its_translation_are_tried_together(client, begin, draft):
+def test_an_article_and_its_translation_are_tried_together(client, begin, draft, make_article):
+    # How much better an article fits than the next shows only where its language has others.
+    make_article("Akku", "Der Akku reicht für 80 Kilometer.", language="de")
+    make_article("Rechnung", "Die Rechnung kommt am ersten Tag des Monats.", language="de")
+    make_article("Kündigen", "Sie kündigen in der App unter Profil.", language="de")
     for text, language in ((GAP, "en"), (GERMAN_GAP, "de")):
         assert ask_question(text=text, language=language).status == "escalated"
     Article.objects.filter(pk=draft.pk).update(translation_group="vans")

@@ -69,7 +69,7 @@ class DeskRulesAdmin(HistoryAdmin):
             },
         ),
         (_("When a target is missed"), {"fields": ("escalates", "escalation_emails")}),
-        (_("New tickets"), {"fields": ("assignment",)}),
+        (_("New tickets"), {"fields": ("assignment", "routes_from")}),
         (_("When the customer is silent"), {"fields": ("silence_days", "grace_days", "close_days")}),
         (_("When a ticket is solved"), {"fields": ("surveys",)}),
     )

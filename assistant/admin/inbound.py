@@ -10,12 +10,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
-from django.utils.http import content_disposition_header
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from assistant.attachments import as_download
 from assistant.mailroom.files import Refusal, download_name, download_type
 from assistant.mailroom.filing import take_in
 from assistant.mailroom.inbox import try_again
@@ -100,14 +100,14 @@ class InboundMailAdmin(_MailAdmin):
 
     def original_view(self, request: HttpRequest, mail_id: int) -> HttpResponse:
         mail = self._mail(request, mail_id)
-        return _download(bytes(mail.content.raw), f"mail-{mail.pk}.eml", "application/octet-stream")
+        return as_download(bytes(mail.content.raw), f"mail-{mail.pk}.eml", "application/octet-stream")
 
     def attachment_view(self, request: HttpRequest, mail_id: int, number: int) -> HttpResponse:
         mail = self._mail(request, mail_id)
         if number >= len(mail.attachments) or mail.attachments[number]["refused"]:
             raise Http404
         attachment = read_mail(bytes(mail.content.raw)).attachments[number]
-        return _download(attachment.content, download_name(attachment), download_type(attachment))
+        return as_download(attachment.content, download_name(attachment), download_type(attachment))
 
     def _mail(self, request: HttpRequest, mail_id: int) -> InboundMail:
         mail = get_object_or_404(InboundMail.objects.select_related("content"), pk=mail_id)
@@ -201,16 +201,3 @@ class MailboxAdmin(_MailboxAdmin):
     @admin.display(description=_("state"))
     def state(self, box: Mailbox) -> SafeString:
         return badge(_("Failed"), "bad", box.error) if box.error else badge(_("Fine"), "good")
-
-
-def _download(content: bytes, name: str, kind: str) -> HttpResponse:
-    """Never a page: what comes by mail acts nowhere in this site."""
-    return HttpResponse(
-        content,
-        content_type=kind,
-        headers={
-            "Content-Disposition": content_disposition_header(True, name) or "attachment",
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "private, no-store",
-        },
-    )

@@ -80,6 +80,33 @@ class Calendar:
         return _ALL_DAY if self.is_round_the_clock else tuple(self.week[day.weekday()])
 
 
+class DayByDay:
+    """`Calendar.between` for many spans of one calendar: each whole day is looked at once."""
+
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar = calendar
+        self._days: dict[date, timedelta] = {}
+
+    def between(self, start: datetime, end: datetime) -> timedelta:
+        """As `Calendar.between`, to the second."""
+        zone = self._calendar.zone
+        first, last = start.astimezone(zone).date() + _DAY, end.astimezone(zone).date()
+        if first >= last:
+            return self._calendar.between(start, end)
+        total = self._calendar.between(start, _instant(first, time(0), zone))
+        for number in range((last - first).days):
+            total += self._of(first + number * _DAY)
+        return total + self._calendar.between(_instant(last, time(0), zone), end)
+
+    def _of(self, day: date) -> timedelta:
+        if day not in self._days:
+            zone = self._calendar.zone
+            self._days[day] = self._calendar.between(
+                _instant(day, time(0), zone), _instant(day + _DAY, time(0), zone)
+            )
+        return self._days[day]
+
+
 def _instant(day: date, clock: time, zone: tzinfo, *, is_last: bool = False) -> datetime:
     """The moment when clocks in `zone` show this. One that is skipped: when they are put forward."""
     if clock == MIDNIGHT:

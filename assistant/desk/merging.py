@@ -68,6 +68,8 @@ def _merge(duplicate: Ticket, target: Ticket, by: Any) -> None:
         came_from=duplicate,
     )
     TicketMessage.objects.filter(pk=opening.pk).update(created_at=duplicate.created_at)
+    duplicate.files.filter(message=None).update(message=opening)
+    duplicate.files.update(ticket=target)
     duplicate.messages.filter(came_from=None).update(came_from=duplicate)
     duplicate.messages.update(ticket=target)
     duplicate.merged.update(merged_into=target)

@@ -33,6 +33,7 @@ class Policy:
     escalates: bool
     escalation_addresses: tuple[str, ...]
     assignment: Assignment
+    routes_from: float | None  # 0..1; the confidence from which a suggestion is applied. None: never
     silence: timedelta | None  # days of the week like any others
     grace: timedelta
     closes_after: timedelta | None
@@ -89,6 +90,7 @@ def policy_of(rules: DeskRules, holidays: Iterable[Holiday]) -> Policy:
         escalates=rules.escalates,
         escalation_addresses=tuple(rules.escalation_addresses),
         assignment=Assignment(rules.assignment),
+        routes_from=None if rules.routes_from is None else rules.routes_from / 100,
         silence=_days(rules.silence_days),
         grace=timedelta(days=rules.grace_days),
         closes_after=_days(rules.close_days),

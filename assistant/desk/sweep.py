@@ -20,6 +20,7 @@ from assistant.desk import rules
 from assistant.desk.actions import held, save_moved
 from assistant.desk.clock import keep_time
 from assistant.desk.presence import forget_absent
+from assistant.desk.routing import suggest_routes
 from assistant.models import (
     UNSETTLED,
     MailKind,
@@ -54,6 +55,7 @@ def keep_the_rules() -> None:
     noticed = give_notice(policy, now)
     settled = settle_silent(policy, now) + close_solved(policy, now)
     ask_how_it_went(policy, now)
+    suggest_routes(policy.routes_from, now)
     forget_absent()
     if missed or noticed or settled:
         log.info("desk: %d targets missed, %d notices, %d tickets settled", missed, noticed, settled)

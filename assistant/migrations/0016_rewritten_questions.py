@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("assistant", "0013_what_if_of_several")]
+    dependencies = [("assistant", "0015_learned_routing")]
 
     operations = [
         migrations.AddField(

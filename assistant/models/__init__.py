@@ -5,6 +5,7 @@ models here, so it is imported as well.
 """
 
 from assistant.models.account_mails import AccountMail, AccountMailKind
+from assistant.models.attachments import TicketFile, TicketFileContent
 from assistant.models.budgets import SpentBudget
 from assistant.models.desk import PLACE, Assignment, CannedReply, DeskRules, Holiday, Presence, RotaMember
 from assistant.models.escalation_phrases import EscalationPhrase, Matter
@@ -26,6 +27,7 @@ from assistant.models.questions import (
     QuestionStatus,
     Stage,
 )
+from assistant.models.routing import RoutedField, RoutingAnswer, RoutingSuggestion
 from assistant.models.tickets import (
     BY_CUSTOMER,
     MAX_DETAIL_LENGTH,
@@ -80,11 +82,16 @@ __all__ = [
     "QuestionStatus",
     "Rating",
     "RotaMember",
+    "RoutedField",
+    "RoutingAnswer",
+    "RoutingSuggestion",
     "SpentBudget",
     "StaffText",
     "StaffTextKind",
     "Stage",
     "Ticket",
+    "TicketFile",
+    "TicketFileContent",
     "TicketMessage",
     "TicketQuerySet",
     "TicketReason",

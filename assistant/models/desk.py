@@ -72,6 +72,16 @@ class DeskRules(models.Model):
     assignment = models.CharField(
         _("who gets a new ticket"), max_length=12, choices=Assignment, default=Assignment.OFF
     )
+    routes_from = models.PositiveSmallIntegerField(
+        _("apply suggested category and priority from a confidence of (%)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(60), MaxValueValidator(99)],
+        help_text=_(
+            "Of 100 past suggestions as clear, so many were right. Only where nobody of staff has changed the ticket. "
+            "Empty: suggestions are shown, and nothing is applied by itself."
+        ),
+    )
     silence_days = _days_field(
         _("days of silence until the customer gets a notice"),
         null=True,

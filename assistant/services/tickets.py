@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from assistant.attachments import Upload, attach
 from assistant.desk.actions import save_moved
 from assistant.desk.clock import arrive, keep_time
 from assistant.desk.merging import merge_tickets
@@ -48,6 +49,7 @@ def open_ticket(
     matter: Matter | None = None,
     idempotency_key: str = "",
     confirms: bool = True,
+    files: Sequence[Upload] = (),
 ) -> Ticket:
     """A ticket because a person was asked for. With `question`, the question's own ticket is completed.
 
@@ -68,9 +70,11 @@ def open_ticket(
         values |= {"matter": matter, "priority": PRIORITIES.get(matter, Priority.HIGH)}
         values["reason"] = reason if matter == Matter.PERSON else TicketReason.SENSITIVE
     key = clean_idempotency_key(idempotency_key)
-    request_hash = digest_of(
-        values | {"question": str(question.public_id) if question else "", "user": getattr(user, "pk", None)}
-    )
+    asked = values | {
+        "question": str(question.public_id) if question else "",
+        "user": getattr(user, "pk", None),
+    }
+    request_hash = digest_of(asked | ({"files": [one.digest for one in files]} if files else {}))
     if key and (stored := Ticket.objects.filter(idempotency_key=key).first()):
         return _same_request(stored, request_hash)
     try:
@@ -82,6 +86,7 @@ def open_ticket(
                 detail=values["detail"],
                 idempotency_key=key,
                 request_hash=request_hash,
+                files=files,
             )
         with transaction.atomic():
             if question is not None:
@@ -98,6 +103,7 @@ def open_ticket(
             )
             arrive(ticket)
             ticket.save()
+            attach(files, ticket=ticket)
             _take_along(ticket)
             if confirms:
                 owe_confirmation(ticket)
@@ -120,6 +126,7 @@ def complete_ticket(
     detail: str = "",
     idempotency_key: str = "",
     request_hash: str = "",
+    files: Sequence[Upload] = (),
 ) -> Ticket:
     """Adds contact to a ticket that waits for it, and to all of its conversation that wait with it. Where contact is
     there already, new detail joins the thread.
@@ -145,12 +152,13 @@ def complete_ticket(
         if claimed:
             arrive(ticket)
             ticket.save_by_customer()  # for its history, too: the conditional update above writes none
+            attach(files, ticket=ticket)
             _take_along(ticket)
             owe_confirmation(ticket)
     if not claimed and idempotency_key and ticket.idempotency_key == idempotency_key:
         return _same_request(ticket, request_hash)
     if not claimed and email == ticket.contact_email and detail and detail != ticket.detail:
-        add_customer_message(ticket=ticket, body=detail)
+        add_customer_message(ticket=ticket, body=detail, files=files)
     return ticket
 
 
@@ -188,7 +196,9 @@ def rate_ticket(*, ticket: Ticket, is_content: bool, comment: str = "") -> Ratin
     return rating
 
 
-def add_customer_message(*, ticket: Ticket, body: str, idempotency_key: str = "") -> TicketMessage:
+def add_customer_message(
+    *, ticket: Ticket, body: str, idempotency_key: str = "", files: Sequence[Upload] = ()
+) -> TicketMessage:
     """A reply by page or e-mail. A ticket that does not wait for us is open again; spam stays what it is.
 
     In a ticket that was merged into another it reaches that one. Raises InvalidInput and IdempotencyConflict.
@@ -205,6 +215,7 @@ def add_customer_message(*, ticket: Ticket, body: str, idempotency_key: str = ""
                 author=stored.customer,
                 idempotency_key=key or None,
             )
+            attach(files, ticket=stored, message=message)
             # Closed a moment ago, for instance: whoever wrote it saw a form and must be heard.
             if stored.status not in (TicketStatus.OPEN, TicketStatus.AWAITING_CONTACT) and not stored.is_spam:
                 stored.status = TicketStatus.OPEN
@@ -231,6 +242,7 @@ def add_staff_message(
     held_for: timedelta = timedelta(),
     status_before: str = "",
     canned: Sequence[str] = (),
+    files: Sequence[Upload] = (),
 ) -> TicketMessage:
     """A reply to the customer, mailed after commit, or a note among staff that is never sent.
 
@@ -255,6 +267,7 @@ def add_staff_message(
             held_until=now + held_for if held_for and not is_internal else None,
             status_before=status_before or stored.status,
         )
+        attach(files, ticket=stored, message=message)
         if not is_internal:
             owe_reply(message)
             if stored.status == TicketStatus.OPEN:

@@ -203,10 +203,16 @@ class _Attending:
     def __init__(
         self, retrieval: Retrieval, shown: Sequence[RetrievedPassage], meaning: EmbeddedMeaning
     ) -> None:
-        self._begin = lambda: Verification(
-            shown, question=retrieval.question, language=retrieval.question_language, meaning=meaning
+        self._retrieval, self._shown, self._meaning = retrieval, shown, meaning
+        self._begin()
+
+    def _begin(self) -> None:
+        self._verification = Verification(
+            self._shown,
+            question=self._retrieval.question,
+            language=self._retrieval.question_language,
+            meaning=self._meaning,
         )
-        self._verification = self._begin()
         self._taken: list[Proposed] = []
         self._told = 0
 
@@ -225,7 +231,7 @@ class _Attending:
 
     def result(self, proposals: Sequence[Proposed]) -> Verified:
         if list(proposals[: len(self._taken)]) != self._taken:  # it ended as something else than it began
-            self._verification, self._taken = self._begin(), []
+            self._begin()
         self._take(proposals[len(self._taken) :])
         return self._verification.result()
 

@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from assistant.admin.judging import article_named
+from assistant.attachments import FilesField
 from assistant.desk.collisions import FIELDS, Seen, raw_value, unseen_messages, written
 from assistant.desk.leaks import leaks
 from assistant.measured import Label
@@ -189,6 +190,7 @@ class MessageForm(_MessageForm):
     send_hidden = forms.BooleanField(
         label=_("Send it all the same: the customer may know this"), required=False
     )
+    attachments = FilesField(label=_("Attachments"))
     asks_about_hidden = False  # whether the box above has anything to ask
 
     class Meta:
@@ -249,7 +251,7 @@ class MessageInline(_MessageInline):
     form = MessageForm
     formset = MessageFormSet
     template = "admin/assistant/ticket/_thread.html"
-    fields = ("body", "is_internal", "send_hidden")
+    fields = ("body", "attachments", "is_internal", "send_hidden")
     extra = max_num = 1
     can_delete = False
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin import site
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404, render
@@ -13,13 +14,17 @@ from django.utils.translation import gettext as _
 from assistant.admin.evidence import parts_of
 from assistant.admin.tickets.forms import TicketForm
 from assistant.admin.tickets.thread import thread_of
+from assistant.attachments import as_download
 from assistant.desk import presence
 from assistant.desk.collisions import FIELDS, Seen, raw_value, unseen_messages, written
 from assistant.desk.context import summary_of
+from assistant.desk.leaks import leaks
 from assistant.desk.suggesting import suggest
 from assistant.desk.summing_up import kept_summary, sum_up
 from assistant.desk.taking_back import take_back
-from assistant.models import Ticket, TicketMessage
+from assistant.mail import reply_as_mailed
+from assistant.models import MAX_DETAIL_LENGTH, Ticket, TicketFile, TicketMessage
+from assistant.validation import InvalidInput, clean_text
 from assistant.writers import assisting
 
 
@@ -55,6 +60,34 @@ def suggestion(request: HttpRequest, pk: int) -> HttpResponse:
     ticket = get_object_or_404(Ticket.objects.select_related("question", "customer"), pk=pk)
     context = suggestion_context(ticket, request.user) | {"original": ticket}
     return render(request, "admin/assistant/ticket/_suggestion.html", context)
+
+
+def file(request: HttpRequest, pk: int, file_id: int) -> HttpResponse:  # noqa: ARG001 (the admin checks the reader)
+    found = get_object_or_404(TicketFile.objects.select_related("content"), pk=file_id, ticket=pk)
+    return as_download(bytes(found.content.content), found.name, found.content_type)
+
+
+def preview(request: HttpRequest, pk: int) -> HttpResponse:
+    """What the customer would get for what is in the box now. A panel for a page that is open, else a page."""
+    ticket = get_object_or_404(Ticket.objects.select_related("customer"), pk=pk)
+    body = str(request.POST.get("messages-0-body", ""))
+    context: dict[str, Any] = {
+        "original": ticket,
+        "title": _("Preview"),
+        "is_note": bool(request.POST.get("messages-0-is_internal")),
+        "file_names": [one.name for one in request.FILES.getlist("messages-0-attachments")]
+        + request.POST.getlist("file_name"),
+    }
+    try:
+        context["body"] = clean_text(body, field="body", limit=MAX_DETAIL_LENGTH, required=True)
+    except InvalidInput as error:
+        context["refused"] = error.message
+    else:
+        if not context["is_note"]:
+            context["mail"] = reply_as_mailed(ticket=ticket, body=context["body"])
+            context["leaks"] = leaks(context["body"], reader=ticket.customer)
+    template = "_preview.html" if request.POST.get("part") else "preview.html"
+    return render(request, f"admin/assistant/ticket/{template}", {**site.each_context(request), **context})
 
 
 def suggestion_context(ticket: Ticket, user: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from assistant.admin.story import story_of
-from assistant.admin.tickets import live, queue
+from assistant.admin.tickets import live, queue, routing
 from assistant.admin.tickets.bulk import BulkActions
 from assistant.admin.tickets.forms import MessageInline, TicketForm
 from assistant.admin.tickets.queue import QueueColumns, QueueFilter
@@ -61,6 +61,16 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
                 name="assistant_ticket_take_back",
             ),
             path(
+                "<int:pk>/files/<int:file_id>/",
+                self._for_readers(require_GET(live.file)),
+                name="assistant_ticket_file",
+            ),
+            path(
+                "<int:pk>/preview/",
+                self._for_readers(require_POST(live.preview)),
+                name="assistant_ticket_preview",
+            ),
+            path(
                 "<int:pk>/summary/",
                 self._for_readers(require_POST(live.summary)),
                 name="assistant_ticket_summary",
@@ -69,6 +79,11 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
                 "<int:pk>/suggestion/",
                 self._for_readers(require_GET(live.suggestion)),
                 name="assistant_ticket_suggestion",
+            ),
+            path(
+                "<int:pk>/routing/<int:suggestion_id>/<str:answer>/",
+                self._for_readers(require_POST(self._route)),
+                name="assistant_ticket_routing",
             ),
         ]
         return [*own, *super().get_urls()]
@@ -83,6 +98,11 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
 
     def _pulse(self, request: HttpRequest, pk: int) -> JsonResponse:
         return live.pulse(request, self.get_form(request), pk)
+
+    def _route(self, request: HttpRequest, pk: int, suggestion_id: int, answer: str) -> HttpResponse:
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        return routing.answer_view(request, pk, suggestion_id, answer)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Ticket]:
         tickets: QuerySet[Ticket] = super().get_queryset(request)
@@ -169,12 +189,15 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
                 "troubled_mails": list(ticket.mails.troubled()),
                 "opening_mail": ticket.inbound_mails.filter(message=None).first(),
                 "thread": thread_of(ticket, request.user, unseen=getattr(ticket, "unseen", ())),
+                "opening_files": list(ticket.files.filter(message=None)),
                 "merged": list(ticket.merged.all()),
                 "others": [live.others_in_words(one) for one in others],
                 "seen": form.seen_now,
                 "due": queue.due_badge(ticket, timezone.now()),
                 "surroundings": surroundings_of(ticket),
                 **live.summary_context(ticket),
+                "routing": routing.lines_of(ticket),
+                "may_route": self.has_change_permission(request, ticket),
                 "canned": canned_for(ticket, request.user),
                 **(live.suggestion_context(ticket, request.user) if "suggest" in request.GET else {}),
                 "title": _("Ticket %(reference)s") % {"reference": ticket.reference},
@@ -234,6 +257,7 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
                     held_for=HELD_FOR,
                     status_before=form.stored["status"],
                     canned=inserted(entry.cleaned_data["body"], form.instance, request.user),
+                    files=entry.cleaned_data["attachments"],
                 )
                 formset.new_objects.append(message)
                 told = tell_mentioned(message)

@@ -18,11 +18,13 @@ class Entry:
 
 
 def thread_of(ticket: Ticket, reader: Any, *, unseen: Collection[TicketMessage] = ()) -> list[Entry]:
-    """In one query, whatever its length."""
+    """In two queries, whatever its length."""
     new = {message.pk for message in unseen}
     now = timezone.now()
     entries = []
-    for message in ticket.messages.select_related("author", "mail", "came_from", "inbound_mail"):
+    for message in ticket.messages.select_related(
+        "author", "mail", "came_from", "inbound_mail"
+    ).prefetch_related("files"):
         is_held = (
             message.held_until is not None and message.withdrawn_at is None and message.author_id == reader.pk
         )

@@ -60,6 +60,8 @@ _PAGES = {
     "search by reference": "",
     "search by words": f"{_LIST}?q=battery+refund",
     "poll": f"{_LIST}pulse/",
+    "figures, 30 days": "/admin/desk-figures/",
+    "figures, a year": "/admin/desk-figures/?days=365",
     "a ticket": "",
 }
 
@@ -166,6 +168,7 @@ def _ticket(question: Question, chance: random.Random, agents: list[Any], now: A
     return Ticket(
         question=question,
         conversation=question.conversation,
+        reference=f"T-B{question.pk:07d}",  # of chance ones two are sometimes the same
         subject=question.text[:80],
         reason=chance.choice(TicketReason.values),
         status=status,

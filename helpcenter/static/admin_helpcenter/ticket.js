@@ -133,6 +133,45 @@ document.addEventListener("DOMContentLoaded", function () {
   });
   offer(document);
 
+  /* --- what the customer would get --- */
+  var previewing = form.querySelector("[data-preview]");
+  if (previewing) previewing.addEventListener("click", function (event) {
+    var place = document.getElementById("preview");
+    var values = new URLSearchParams({ csrfmiddlewaretoken: token, part: "1", "messages-0-body": text.value });
+    if (note && note.checked) values.set("messages-0-is_internal", "on");
+    var chosen = form.querySelector(".hc-reply input[type=file]");
+    Array.prototype.forEach.call(chosen ? chosen.files : [], function (file) { values.append("file_name", file.name); });
+    event.preventDefault();
+    fetch(previewing.formAction, { method: "POST", body: values })
+      .then(function (response) { return response.ok ? response.text() : Promise.reject(response.status); })
+      .then(function (html) {
+        place.innerHTML = html;
+        place.scrollIntoView({ block: "nearest" });
+      })
+      .catch(function () { place.textContent = previewing.dataset.failed; });
+  });
+
+  /* --- a suggested category or priority: answered here, so that what is typed stays --- */
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest("[data-route]");
+    if (!button) return;
+    event.preventDefault();
+    fetch(button.formAction, {
+      method: "POST",
+      headers: { Accept: "application/json" },
+      body: new URLSearchParams({ csrfmiddlewaretoken: token })
+    })
+      .then(function (response) { return response.ok ? response.json() : Promise.reject(response.status); })
+      .then(function (answer) {
+        document.getElementById("hc-routing").innerHTML = answer.html;
+        var field = form.elements[answer.field], shown = seen.value.split("|");
+        if (field) field.value = answer.value;
+        shown[FIELDS.indexOf(answer.field)] = answer.value;
+        seen.value = shown.join("|"); // it is our own doing, and no news
+      })
+      .catch(function () { button.removeAttribute("data-route"); button.click(); });
+  });
+
   /* --- taking back --- */
   function countDown() {
     document.querySelectorAll("[data-undo]").forEach(function (button) {

@@ -241,10 +241,21 @@
     update();
   };
 
+  // Before a telephone sends a film for minutes, to be told that it is too large.
+  const weighsItsFiles = (field) => {
+    field.addEventListener("change", () => {
+      const sizes = [...field.files].map((file) => file.size / 1024 / 1024);
+      const isTooMuch = sizes.some((size) => size > 10) || sizes.reduce((sum, size) => sum + size, 0) > Number(field.dataset.most);
+      field.setCustomValidity(isTooMuch ? field.dataset.tooLarge : "");
+      if (isTooMuch) field.reportValidity();
+    });
+  };
+
   const prepare = (part) => {
     for (const form of part.querySelectorAll("form[data-busy]")) saysItIsBusy(form);
     for (const field of part.querySelectorAll("textarea[data-enter]")) sendsByEnter(field);
     for (const field of part.querySelectorAll("textarea[data-count]")) countsItsText(field);
+    for (const field of part.querySelectorAll("input[data-most]")) weighsItsFiles(field);
   };
   prepare(document);
   // answer.js puts an answer into the page that has waited for it.

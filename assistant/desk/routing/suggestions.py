@@ -1,0 +1,153 @@
+"""Suggested category and priority of the tickets that wait, made by the sweep and answered by agents.
+
+Promise: no customer waits for it. Nothing is applied unless the rules of the desk say so, and then to a ticket that
+nobody of staff has changed. Who accepted or rejected what stands in the ticket's history.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from assistant.desk.actions import held, save_moved
+from assistant.desk.routing.history import LANGUAGES, past_of_the_desk, value_of
+from assistant.desk.routing.voting import Past, Record, Trial, record_of, vote, walk_forward
+from assistant.models import Priority, Question, RoutedField, RoutingAnswer, RoutingSuggestion, Ticket
+from assistant.question_vectors import question_vectors
+from knowledge.embeddings import EmbedderUnavailable
+from knowledge.models import Category
+
+log = logging.getLogger(__name__)
+
+_LOOKED_AT_AGAIN = timedelta(days=1)
+_A_SWEEP = 50  # tickets
+
+
+def suggest_routes(routes_from: float | None, now: datetime) -> int:
+    """For tickets that have none, or one of yesterday. `routes_from` 0..1: apply from this confidence; None: never.
+
+    How many were looked at.
+    """
+    lately = RoutingSuggestion.objects.filter(ticket=OuterRef("pk"), looked_at__gt=now - _LOOKED_AT_AGAIN)
+    waiting = Ticket.objects.unsettled().filter(~Exists(lately), question__isnull=False)
+    tickets = list(waiting.select_related("question").order_by("-pk")[:_A_SWEEP])
+    if not tickets:
+        return 0
+    questions: list[Question] = [one.question for one in tickets if one.question is not None]
+    try:
+        past = past_of_the_desk()
+        vectors = question_vectors(questions)
+    except EmbedderUnavailable as error:
+        log.info("no routing is suggested: %s", type(error).__name__)
+        return 0
+    for field in RoutedField:
+        trials = walk_forward(past[field])
+        for ticket in tickets:
+            _keep(ticket, field, past[field], trials, vectors[ticket.question_id], now)
+    if routes_from is not None:
+        for ticket in tickets:
+            _apply(ticket, routes_from)
+    return len(tickets)
+
+
+def accept(*, suggestion: RoutingSuggestion, by: Any) -> bool:
+    """The ticket gets the value. False where it was answered already, or its category is gone."""
+    with held(suggestion.ticket) as stored:
+        label = label_of(suggestion)
+        if not label or not _answer(suggestion, RoutingAnswer.ACCEPTED, by):
+            return False
+        _set(stored, suggestion)
+        save_moved(stored, why=_("Suggestion accepted: %(what)s") % {"what": _said(suggestion, label)})
+    return True
+
+
+def reject(*, suggestion: RoutingSuggestion, by: Any) -> bool:
+    """False where it was answered already."""
+    with held(suggestion.ticket) as stored:
+        if not _answer(suggestion, RoutingAnswer.REJECTED, by):
+            return False
+        save_moved(
+            stored, why=_("Suggestion rejected: %(what)s") % {"what": _said(suggestion, label_of(suggestion))}
+        )
+    return True
+
+
+def label_of(suggestion: RoutingSuggestion) -> str:
+    """In the reader's language; empty where there is none, or the category is gone."""
+    if suggestion.value is None:
+        return ""
+    if suggestion.field == RoutedField.PRIORITY:
+        return str(Priority(suggestion.value).label)
+    return Category.objects.filter(pk=suggestion.value).values_list("name", flat=True).first() or ""
+
+
+def _keep(
+    ticket: Ticket, field: RoutedField, past: Past, trials: Sequence[Trial], vector: Any, now: datetime
+) -> None:
+    found = vote(past, vector, LANGUAGES[ticket.language])
+    record = record_of(trials, found.clarity) if found is not None else Record()
+    values = {
+        "value": found.value if found is not None else None,
+        "agreeing": found.agreeing if found is not None else 0,
+        "similar": found.similar if found is not None else 0,
+        "tried": record.tried,
+        "right": record.right,
+        "rule_right": record.rule_right,
+        "learned_from": len(trials),
+        "looked_at": now,
+    }
+    with transaction.atomic():
+        row, is_new = RoutingSuggestion.objects.get_or_create(ticket=ticket, field=field, defaults=values)
+        if is_new:
+            return
+        open_ones = RoutingSuggestion.objects.filter(pk=row.pk, answer="")
+        if not open_ones.update(**values):  # what was answered stays as it was answered
+            RoutingSuggestion.objects.filter(pk=row.pk).update(looked_at=now)
+
+
+def _apply(ticket: Ticket, least: float) -> None:
+    for suggestion in ticket.routing.filter(answer=""):
+        with held(ticket) as stored:
+            if not suggestion.is_offered or suggestion.confidence < least:
+                continue
+            if value_of(stored, RoutedField(suggestion.field)) == suggestion.value:
+                continue
+            if stored.history.filter(history_user__is_staff=True).exists():
+                continue
+            with translation.override(settings.LANGUAGE_CODE):
+                label = label_of(suggestion)
+                if not label or not _answer(suggestion, RoutingAnswer.APPLIED, None):
+                    continue
+                _set(stored, suggestion)
+                save_moved(
+                    stored,
+                    why=_("Suggestion applied by the desk: %(what)s") % {"what": _said(suggestion, label)},
+                )
+
+
+def _answer(suggestion: RoutingSuggestion, answer: RoutingAnswer, by: Any) -> bool:
+    unanswered = RoutingSuggestion.objects.filter(pk=suggestion.pk, answer="", value=suggestion.value)
+    return bool(unanswered.update(answer=answer, answered_by=by))
+
+
+def _set(stored: Ticket, suggestion: RoutingSuggestion) -> None:
+    if suggestion.field == RoutedField.CATEGORY:
+        stored.category_id = suggestion.value
+    elif suggestion.value is not None:
+        stored.priority = suggestion.value
+
+
+def _said(suggestion: RoutingSuggestion, label: str) -> str:
+    field = RoutedField(suggestion.field).label
+    return _("%(field)s “%(value)s”, %(agreeing)d of %(similar)d") % {
+        "field": field,
+        "value": label,
+        "agreeing": suggestion.agreeing,
+        "similar": suggestion.similar,
+    }
