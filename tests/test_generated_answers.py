@@ -453,7 +453,7 @@ def test_a_model_is_calibrated_by_its_own_answers_and_for_itself_alone(
         QUESTION,
     )
     strange = ("Which wine goes with duck?", "Who won the cup in 1974?", "How tall is a giraffe?")
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "id": f"{number}",
             "question": f"{text} ({number})",
