@@ -6,15 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
 from assistant.abuse.current import begin_request, current_client, working_for
+from assistant.calibration import store
+from assistant.measured import Calibration
 from assistant.models import AnswerEvidence, ModelReply, ModelUsage, Question, SpentBudget
 from assistant.writers import forget_writers, spending
 from knowledge import entailment
+from knowledge.models import Article
 from tests.chat_server import Asked, Behaviour, ChatServer, Said, sentences
 from tests.cross_encoders import make_cross_encoder
+from tests.judged import write_rows
 
 pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
 pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("generated")]
@@ -428,3 +433,53 @@ def test_without_time_the_others_decide_alone_and_it_is_written_down(center, cli
     generation = question.evidence.generations[0]
     assert generation["checked"]["heard"] == "none" and generation["checked"]["model"]
     assert [one["entailment"] for one in generation["sentences"]] == [None, None]
+
+
+# --- confidence, calibrated apart from that of quotes ---------------------------------------------------------
+
+
+def test_a_model_is_calibrated_by_its_own_answers_and_for_itself_alone(
+    center, client, admin_client, settings, tmp_path
+):
+    """Labels are asked with the model; what comes of it belongs to that model, and is said so wherever it is shown."""
+    center.behaviour = claims((TRUE, COST))
+    made = {"pause-subscription": Article.objects.get(title__startswith="Pause")}
+    key = next(iter(made))
+    made[key].external_id, made[key].source = key, "test"
+    made[key].save()
+    about = (
+        "How much is a pause of my subscription?",
+        "What does it cost to pause my subscription?",
+        QUESTION,
+    )
+    strange = ("Which wine goes with duck?", "Who won the cup in 1974?", "How tall is a giraffe?")
+    rows: list[dict[str, object]] = [
+        {
+            "id": f"{number}",
+            "question": f"{text} ({number})",
+            "language": "en",
+            "article_ids": [key] if is_about else [],
+        }
+        for is_about, texts in ((True, about), (False, strange))
+        for number, text in enumerate(texts * 3, start=0 if is_about else 20)
+    ]
+    call_command("calibrate", str(write_rows(tmp_path / "q.jsonl", rows)), max_risk=0.3, confidence=0.8)
+    assert len(center.asked) > 1, "the labelled questions were answered by the model"
+    row = Calibration.objects.get()
+    assert (row.state, row.writer) == ("live", "openai:some-model")
+
+    question = ask(client)
+    assert question.calibrated and question.calibration.startswith(f"#{row.pk} ")
+    assert "checked against questions to this help center" in shown(client, question)
+    record = admin_client.get(reverse("admin:assistant_question_evidence", args=[question.pk])).json()
+    assert record["confidence"]["calibrated"] and record["confidence"]["calibration"] == question.calibration
+    assert "The language model some-model" in client.get("/en/how-our-ai-works/").content.decode()
+
+    for other in ("extractive", "openai:another-model"):
+        settings.ANSWER_WRITER = other
+        forget_writers()
+        assert store.in_force() is None
+        assert not ask(client).calibration.startswith(f"#{row.pk} ")
+        assert "threshold of its own as well" in client.get("/en/how-our-ai-works/").content.decode()
+    settings.ANSWER_WRITER = "openai:some-model"
+    assert store.in_force() is not None, "it counts again once the model is back"

@@ -88,11 +88,11 @@ PROMISED = ("tried", "We have promised a refund of 200 euros.", "We have sent yo
 
 def sum_up(agent, ticket, *, panel: bool = True) -> str:
     address = reverse("admin:assistant_ticket_summary", args=[ticket.pk]) + ("?panel=1" if panel else "")
-    return agent.post(address, follow=True).content.decode()
+    return str(agent.post(address, follow=True).content.decode())
 
 
 def page_of(agent, ticket) -> str:
-    return agent.get(reverse("admin:assistant_ticket_change", args=[ticket.pk])).content.decode()
+    return str(agent.get(reverse("admin:assistant_ticket_change", args=[ticket.pk])).content.decode())
 
 
 def summary_in(page: str) -> str:
@@ -258,7 +258,7 @@ def gap(admin_user):
 VOUCHER = "we sell gift vouchers for 25 and 50 euros in the shop."
 
 
-def test_a_draft_is_written_from_replies_and_nothing_else_is_in_it(model, admin_user, gap):
+def test_a_draft_is_written_from_replies_and_nothing_else_is_in_it(model, admin_user, agent, gap):
     model.behaviour = says(
         ("", "You buy gift vouchers for 25 and 50 euros in the shop.", VOUCHER.capitalize()),
         ("", "Vouchers are valid for three years.", VOUCHER.capitalize()),
@@ -271,6 +271,8 @@ def test_a_draft_is_written_from_replies_and_nothing_else_is_in_it(model, admin_
         assert private not in sent and private not in article.body
     record = StaffText.objects.get(article=article)
     assert [bool(one["problems"]) for one in record.generations[0]["sentences"]] == [False, True]
+    page = agent.get(reverse("admin:knowledge_article_change", args=[article.pk])).content.decode()
+    assert "A language model wrote its sentences" in page and "not gone over yet" in page
     assert draft_for(Gap.objects.get(pk=gap.pk), by=admin_user) == article and len(model.asked) == 1
 
 

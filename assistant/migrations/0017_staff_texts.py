@@ -6,32 +6,80 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('assistant', '0016_rewritten_questions'),
-        ('knowledge', '0013_merged_articles'),
+        ("assistant", "0016_rewritten_questions"),
+        ("knowledge", "0013_merged_articles"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='StaffText',
+            name="StaffText",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('summary', 'Summary of a ticket'), ('reply', 'Suggested reply'), ('article', 'Draft of an article')], max_length=10, verbose_name='kind')),
-                ('key', models.CharField(blank=True, max_length=64)),
-                ('sentences', models.JSONField(default=list)),
-                ('generations', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True, verbose_name='created')),
-                ('article', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='staff_texts', to='knowledge.article', verbose_name='article')),
-                ('by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='asked for by')),
-                ('ticket', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='staff_texts', to='assistant.ticket', verbose_name='ticket')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("summary", "Summary of a ticket"),
+                            ("reply", "Suggested reply"),
+                            ("article", "Draft of an article"),
+                        ],
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("key", models.CharField(blank=True, max_length=64)),
+                ("sentences", models.JSONField(default=list)),
+                ("generations", models.JSONField(default=list)),
+                (
+                    "created_at",
+                    models.DateTimeField(auto_now_add=True, db_index=True, verbose_name="created"),
+                ),
+                (
+                    "article",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="staff_texts",
+                        to="knowledge.article",
+                        verbose_name="article",
+                    ),
+                ),
+                (
+                    "by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="asked for by",
+                    ),
+                ),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="staff_texts",
+                        to="assistant.ticket",
+                        verbose_name="ticket",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'text by the model for staff',
-                'verbose_name_plural': 'texts by the model for staff',
-                'ordering': ['-pk'],
-                'indexes': [models.Index(fields=['ticket', 'kind', 'key'], name='staff_text_of_ticket')],
+                "verbose_name": "text by the model for staff",
+                "verbose_name_plural": "texts by the model for staff",
+                "ordering": ["-pk"],
+                "indexes": [models.Index(fields=["ticket", "kind", "key"], name="staff_text_of_ticket")],
             },
         ),
     ]
