@@ -180,7 +180,7 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
                 "seen": form.seen_now,
                 "due": queue.due_badge(ticket, timezone.now()),
                 "surroundings": surroundings_of(ticket),
-                "routing": routing.lines_of(ticket),
+                "routing": routing.panel_of(ticket),
                 "may_route": self.has_change_permission(request, ticket),
                 "canned": canned_for(ticket, request.user),
                 "suggestion": suggest(ticket, request.user) if "suggest" in request.GET else None,
