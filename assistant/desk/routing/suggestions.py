@@ -39,17 +39,19 @@ def suggest_routes(routes_from: float | None, now: datetime) -> int:
     tickets = list(waiting.select_related("question").order_by("-pk")[:_A_SWEEP])
     if not tickets:
         return 0
-    questions: list[Question] = [one.question for one in tickets if one.question is not None]
+    asked: list[tuple[Ticket, Question]] = [
+        (one, one.question) for one in tickets if one.question is not None
+    ]
     try:
         past = past_of_the_desk()
-        vectors = question_vectors(questions)
+        vectors = question_vectors([question for _ticket, question in asked])
     except EmbedderUnavailable as error:
         log.info("no routing is suggested: %s", type(error).__name__)
         return 0
     for field in RoutedField:
         trials = walk_forward(past[field])
-        for ticket in tickets:
-            _keep(ticket, field, past[field], trials, vectors[ticket.question_id], now)
+        for ticket, question in asked:
+            _keep(ticket, field, past[field], trials, vectors[question.pk], now)
     if routes_from is not None:
         for ticket in tickets:
             _apply(ticket, routes_from)
