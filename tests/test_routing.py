@@ -16,7 +16,7 @@ from assistant.desk.sweep import keep_the_rules
 from assistant.models import Priority, RoutedField, RoutingSuggestion, Ticket
 from assistant.models.routing import ENOUGH_HISTORY
 from tests.desk import as_, member
-from tests.desk_samples import desk_rules
+from tests.desk_samples import arrived, desk_rules
 from tests.test_admin_tickets import make_question, make_ticket
 
 BILLS = ("Why is my invoice of {} wrong?", "My invoice for {} shows the wrong amount")
@@ -207,6 +207,14 @@ def test_by_itself_only_where_the_rules_say_so_and_nobody_has_changed_it(history
     assert (past_of_the_desk()[RoutedField.PRIORITY].values == -1).sum() == 1
     set_priority(ticket=untouched, priority=Priority.LOW)
     assert (past_of_the_desk()[RoutedField.PRIORITY].values == -1).sum() == 0
+
+
+@pytest.mark.django_db
+def test_what_came_by_mail_is_suggested_for_as_well(history, categories):
+    ticket = arrived(subject="Squealing brakes", detail="The brakes of my bike squeal since Monday.")
+    keep_the_rules()
+    found = ticket.routing.get(field="category")
+    assert found.is_offered and found.value == categories[1].pk
 
 
 @pytest.mark.django_db

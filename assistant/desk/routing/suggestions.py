@@ -18,8 +18,15 @@ from django.utils.translation import gettext as _
 from assistant.desk.actions import held, save_moved
 from assistant.desk.routing.history import LANGUAGES, past_of_the_desk, value_of
 from assistant.desk.routing.voting import Past, Record, Trial, record_of, vote, walk_forward
-from assistant.models import Priority, Question, RoutedField, RoutingAnswer, RoutingSuggestion, Ticket
-from assistant.question_vectors import question_vectors
+from assistant.models import (
+    MAX_QUESTION_LENGTH,
+    Priority,
+    RoutedField,
+    RoutingAnswer,
+    RoutingSuggestion,
+    Ticket,
+)
+from assistant.question_vectors import Wording, load
 from knowledge.embeddings import EmbedderUnavailable
 from knowledge.models import Category
 
@@ -35,23 +42,21 @@ def suggest_routes(routes_from: float | None, now: datetime) -> int:
     How many were looked at.
     """
     lately = RoutingSuggestion.objects.filter(ticket=OuterRef("pk"), looked_at__gt=now - _LOOKED_AT_AGAIN)
-    waiting = Ticket.objects.unsettled().filter(~Exists(lately), question__isnull=False)
+    waiting = Ticket.objects.unsettled().filter(~Exists(lately))
     tickets = list(waiting.select_related("question").order_by("-pk")[:_A_SWEEP])
     if not tickets:
         return 0
-    asked: list[tuple[Ticket, Question]] = [
-        (one, one.question) for one in tickets if one.question is not None
-    ]
+    asked = [(one, _wording(one)) for one in tickets]
     try:
         past = past_of_the_desk()
-        vectors = question_vectors([question for _ticket, question in asked])
+        vectors = load([wording for _ticket, wording in asked])
     except EmbedderUnavailable as error:
         log.info("no routing is suggested: %s", type(error).__name__)
         return 0
     for field in RoutedField:
         trials = walk_forward(past[field])
-        for ticket, question in asked:
-            _keep(ticket, field, past[field], trials, vectors[question.pk], now)
+        for ticket, wording in asked:
+            _keep(ticket, field, past[field], trials, vectors.of(wording), now)
     if routes_from is not None:
         for ticket in tickets:
             _apply(ticket, routes_from)
@@ -87,6 +92,13 @@ def label_of(suggestion: RoutingSuggestion) -> str:
     if suggestion.field == RoutedField.PRIORITY:
         return str(Priority(suggestion.value).label)
     return Category.objects.filter(pk=suggestion.value).values_list("name", flat=True).first() or ""
+
+
+def _wording(ticket: Ticket) -> Wording:
+    """Of what came by mail or from the form: its subject and how it begins."""
+    if ticket.question is not None:
+        return Wording(ticket.question.text, ticket.question.language, ticket.question.pk)
+    return Wording(ticket.asked[:MAX_QUESTION_LENGTH], ticket.language, None)
 
 
 def _keep(
