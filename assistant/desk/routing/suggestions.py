@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from assistant.desk.actions import held, save_moved
 from assistant.desk.routing.history import LANGUAGES, past_of_the_desk, value_of
-from assistant.desk.routing.voting import Past, Record, Trial, record_of, vote, walk_forward
+from assistant.desk.routing.voting import Record, Trial, Vote, record_of, vote, walk_forward
 from assistant.models import (
     MAX_QUESTION_LENGTH,
     Priority,
@@ -26,6 +26,7 @@ from assistant.models import (
     RoutingSuggestion,
     Ticket,
 )
+from assistant.models.routing import ENOUGH_HISTORY
 from assistant.question_vectors import Wording, load
 from knowledge.embeddings import EmbedderUnavailable
 from knowledge.models import Category
@@ -46,17 +47,20 @@ def suggest_routes(routes_from: float | None, now: datetime) -> int:
     tickets = list(waiting.select_related("question").order_by("-pk")[:_A_SWEEP])
     if not tickets:
         return 0
-    asked = [(one, _wording(one)) for one in tickets]
     try:
         past = past_of_the_desk()
-        vectors = load([wording for _ticket, wording in asked])
+        trials = {field: walk_forward(past[field]) for field in RoutedField}
+        is_enough = any(len(one) >= ENOUGH_HISTORY for one in trials.values())
+        # A young desk needs no model for it.
+        vectors = load([_wording(one) for one in tickets]) if is_enough else None
     except EmbedderUnavailable as error:
         log.info("no routing is suggested: %s", type(error).__name__)
         return 0
     for field in RoutedField:
-        trials = walk_forward(past[field])
-        for ticket, wording in asked:
-            _keep(ticket, field, past[field], trials, vectors.of(wording), now)
+        for ticket in tickets:
+            vector = vectors.of(_wording(ticket)) if vectors is not None else None
+            found = vote(past[field], vector, LANGUAGES[ticket.language]) if vector is not None else None
+            _keep(ticket, field, found, trials[field], now)
     if routes_from is not None:
         for ticket in tickets:
             _apply(ticket, routes_from)
@@ -102,9 +106,8 @@ def _wording(ticket: Ticket) -> Wording:
 
 
 def _keep(
-    ticket: Ticket, field: RoutedField, past: Past, trials: Sequence[Trial], vector: Any, now: datetime
+    ticket: Ticket, field: RoutedField, found: Vote | None, trials: Sequence[Trial], now: datetime
 ) -> None:
-    found = vote(past, vector, LANGUAGES[ticket.language])
     record = record_of(trials, found.clarity) if found is not None else Record()
     values = {
         "value": found.value if found is not None else None,
