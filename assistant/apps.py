@@ -8,10 +8,13 @@ class AssistantConfig(AppConfig):
     verbose_name = _("Assistant")
 
     def ready(self) -> None:
+        from assistant.desk.rules import holidays
         from assistant.hooks import events
         from assistant.roles import ensure_groups
+        from knowledge.site import holidays_from
 
         events.connect()
+        holidays_from(holidays)
         # knowledge is the last of ours in INSTALLED_APPS: by then the permissions of all exist.
         post_migrate.connect(
             ensure_groups, sender=apps.get_app_config("knowledge"), dispatch_uid="assistant.roles"

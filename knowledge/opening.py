@@ -4,9 +4,9 @@ Promise: pure. Times are local to the site (TIME_ZONE); days count from Monday =
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Final, TypeAlias
 
@@ -69,10 +69,12 @@ def grouped(week: Week) -> list[tuple[int, int, Sequence[Span]]]:
     return [run for run in runs if run[2]]
 
 
-def standing(week: Week, now: datetime) -> Standing:
-    """`now` in local time; so are the answers."""
-    for ahead in range(8):
+def standing(week: Week, now: datetime, is_holiday: Callable[[date], bool] | None = None) -> Standing:
+    """`now` in local time; so are the answers. Looks four weeks ahead."""
+    for ahead in range(29):
         day = now + timedelta(days=ahead)
+        if is_holiday is not None and is_holiday(day.date()):
+            continue
         for opens, closes in week[day.weekday()]:
             start, end = (day.replace(hour=t.hour, minute=t.minute, second=t.second, microsecond=0)
                           for t in (opens, closes))  # fmt: skip

@@ -10,17 +10,18 @@ sets in the environment.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import connection, models
+from django.db import DatabaseError, connection, models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import dates, timezone
@@ -170,7 +171,7 @@ class SiteSettings(models.Model):
         """Whether somebody is there now; None where no hours were set."""
         if not any(self.week):
             return None
-        return opening.standing(self.week, timezone.localtime())
+        return opening.standing(self.week, timezone.localtime(), _is_holiday())
 
     @property
     def standing_in_words(self) -> str:
@@ -190,6 +191,8 @@ class SiteSettings(models.Model):
             return gettext("Closed now, back today at %(time)s") % values
         if ahead == 1:
             return gettext("Closed now, back tomorrow at %(time)s") % values
+        if ahead > 6:  # the name of a day would be taken for the one of this week
+            values["day"] = date_format(standing.next_from, "DATE_FORMAT")
         return gettext("Closed now, back on %(day)s at %(time)s") % values
 
     @property
@@ -288,6 +291,25 @@ def _declarations(accent: str, scheme: Scheme) -> str:
 def _days_between(first: int, last: int) -> str:
     names = [str(dates.WEEKDAYS_ABBR[day]) for day in (first, last)]
     return names[0] if first == last else "–".join(names)
+
+
+_holidays: Callable[[], Callable[[date], bool]] | None = None
+
+
+def holidays_from(known: Callable[[], Callable[[date], bool]]) -> None:
+    """Who knows on which days nobody is there: called where hours are shown, for a test of days."""
+    global _holidays
+    _holidays = known
+
+
+def _is_holiday() -> Callable[[date], bool] | None:
+    """None where it cannot be told: the pages of an outage show the week's hours."""
+    if _holidays is None or connection.needs_rollback:
+        return None
+    try:
+        return _holidays()
+    except DatabaseError:
+        return None
 
 
 class _Held:

@@ -4,21 +4,22 @@ import io
 import re
 import subprocess
 import sys
-from datetime import datetime, time
+from datetime import date, datetime, time
 
 import pytest
 from django.db import connection
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from PIL import Image
 
 from assistant.mail import compose
-from assistant.models import Conversation, Mail, Question, Ticket
+from assistant.models import Conversation, Holiday, Mail, Question, Ticket
 from helpcenter.outage import outage_response
 from helpcenter.views import server_error
 from knowledge import opening, site
 from knowledge.colours import Scheme, contrast, problem_with, tones
-from knowledge.site import SiteSettings
+from knowledge.site import _DAYS, SiteSettings
 from tests.pages import text_of
 
 FORM = "/admin/knowledge/sitesettings/"
@@ -321,6 +322,24 @@ def test_where_a_moment_stands_in_the_week(now, is_open, moment):
     found = opening.standing(WEEK, now)
     assert found.is_open is is_open
     assert (found.until if is_open else found.next_from) == moment
+
+
+def test_on_a_holiday_nobody_is_there():
+    """The days of the desk's rules hold for "open now" as well."""
+    monday = datetime(2026, 11, 23, 10, 0)
+    found = opening.standing(WEEK, monday, lambda day: day == date(2026, 11, 23))
+    assert not found.is_open and found.next_from == datetime(2026, 11, 24, 9, 0)
+    assert opening.standing(WEEK, monday, lambda day: True) == opening.Standing(is_open=False)
+
+
+@pytest.mark.django_db
+def test_the_public_pages_keep_the_desks_holidays(client):
+    today = timezone.localdate()
+    SiteSettings.objects.create(pk=1, **dict.fromkeys(_DAYS, "0-24"))
+    assert "Open now" in client.get("/en/tickets/new/").content.decode()
+    Holiday.objects.create(date=today.replace(year=2020), every_year=True)
+    page = client.get("/en/tickets/new/").content.decode()
+    assert "Open now" not in page and "Closed now, back tomorrow" in page
 
 
 def test_a_week_without_hours_never_opens():

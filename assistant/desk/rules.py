@@ -6,9 +6,9 @@ Refuses to decide: when a ticket is looked at (`assistant.desk.clock`, `assistan
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from django.utils import timezone
@@ -70,6 +70,14 @@ def due_times(policy: Policy, priority: Priority, opened: datetime, paused: time
 def current() -> Policy:
     """Two queries, and one for the site's hours where the request has not read them yet."""
     return policy_of(stored_rules(), Holiday.objects.all())
+
+
+def holidays() -> Callable[[date], bool]:
+    """For the public pages: whether nobody is there on a day. One query."""
+    days = list(Holiday.objects.all())
+    once = {one.date for one in days if not one.every_year}
+    yearly = {(one.date.month, one.date.day) for one in days if one.every_year}
+    return lambda day: day in once or (day.month, day.day) in yearly
 
 
 def stored_rules() -> DeskRules:

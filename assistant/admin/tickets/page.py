@@ -196,7 +196,7 @@ class TicketAdmin(SavedViews, BulkActions, QueueColumns, HistoryAdmin):
                 "due": queue.due_badge(ticket, timezone.now()),
                 "surroundings": surroundings_of(ticket),
                 **live.summary_context(ticket),
-                "routing": routing.lines_of(ticket),
+                "routing": routing.panel_of(ticket),
                 "may_route": self.has_change_permission(request, ticket),
                 "canned": canned_for(ticket, request.user),
                 **(live.suggestion_context(ticket, request.user) if "suggest" in request.GET else {}),

@@ -22,17 +22,29 @@ from assistant.models.routing import ENOUGH_HISTORY
 class Line:
     suggestion: RoutingSuggestion
     field: str
-    value: str  # empty: none is suggested
+    value: str
     similar: str
     past: str
-    why_not: str  # nothing is suggested; empty where something is
     is_current: bool
     is_open: bool  # waits for an answer
 
 
-def lines_of(ticket: Ticket) -> Sequence[Line]:
-    """Two queries; none but the first before the sweep has looked at the ticket."""
-    return [_line(ticket, one) for one in ticket.routing.select_related("answered_by").order_by("field")]
+@dataclass(frozen=True)
+class Panel:
+    lines: Sequence[Line]  # what is suggested, or was
+    stands: Sequence[str]  # why nothing is suggested, once each
+
+
+def panel_of(ticket: Ticket) -> Panel:
+    """Two queries; empty before the sweep has looked at the ticket."""
+    lines, stands = [], []
+    for one in ticket.routing.select_related("answered_by").order_by("field"):
+        label = label_of(one) if one.is_offered or one.answer else ""
+        if label:
+            lines.append(_line(ticket, one, label))
+        else:
+            stands.append(_why_not(one))
+    return Panel(lines, list(dict.fromkeys(stands)))
 
 
 def answer_view(request: HttpRequest, pk: int, suggestion_id: int, answer: str) -> HttpResponse:
@@ -49,7 +61,7 @@ def answer_view(request: HttpRequest, pk: int, suggestion_id: int, answer: str) 
             messages.warning(request, _("This suggestion has been answered already."))
         return HttpResponseRedirect(reverse("admin:assistant_ticket_change", args=[pk]))
     ticket = Ticket.objects.get(pk=pk)
-    context = {"routing": lines_of(ticket), "may_route": True, "original": ticket}
+    context = {"routing": panel_of(ticket), "may_route": True, "original": ticket}
     html = render_to_string("admin/assistant/ticket/_routing.html", context, request)
     return JsonResponse(
         {
@@ -60,15 +72,13 @@ def answer_view(request: HttpRequest, pk: int, suggestion_id: int, answer: str) 
     )
 
 
-def _line(ticket: Ticket, one: RoutingSuggestion) -> Line:
-    label = label_of(one) if one.is_offered or one.answer else ""
+def _line(ticket: Ticket, one: RoutingSuggestion, label: str) -> Line:
     return Line(
         suggestion=one,
         field=str(RoutedField(one.field).label),
         value=label,
         similar=_similar(one, label),
         past=_past(one),
-        why_not="" if label else _why_not(one),
         is_current=value_of(ticket, RoutedField(one.field)) == one.value,
         is_open=not one.answer,
     )

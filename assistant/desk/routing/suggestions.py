@@ -17,9 +17,17 @@ from django.utils.translation import gettext as _
 
 from assistant.desk.actions import held, save_moved
 from assistant.desk.routing.history import LANGUAGES, past_of_the_desk, value_of
-from assistant.desk.routing.voting import Past, Record, Trial, record_of, vote, walk_forward
-from assistant.models import Priority, Question, RoutedField, RoutingAnswer, RoutingSuggestion, Ticket
-from assistant.question_vectors import question_vectors
+from assistant.desk.routing.voting import Record, Trial, Vote, record_of, vote, walk_forward
+from assistant.models import (
+    MAX_QUESTION_LENGTH,
+    Priority,
+    RoutedField,
+    RoutingAnswer,
+    RoutingSuggestion,
+    Ticket,
+)
+from assistant.models.routing import ENOUGH_HISTORY
+from assistant.question_vectors import Wording, load
 from knowledge.embeddings import EmbedderUnavailable
 from knowledge.models import Category
 
@@ -35,21 +43,24 @@ def suggest_routes(routes_from: float | None, now: datetime) -> int:
     How many were looked at.
     """
     lately = RoutingSuggestion.objects.filter(ticket=OuterRef("pk"), looked_at__gt=now - _LOOKED_AT_AGAIN)
-    waiting = Ticket.objects.unsettled().filter(~Exists(lately), question__isnull=False)
+    waiting = Ticket.objects.unsettled().filter(~Exists(lately))
     tickets = list(waiting.select_related("question").order_by("-pk")[:_A_SWEEP])
     if not tickets:
         return 0
-    questions: list[Question] = [one.question for one in tickets if one.question is not None]
     try:
         past = past_of_the_desk()
-        vectors = question_vectors(questions)
+        trials = {field: walk_forward(past[field]) for field in RoutedField}
+        is_enough = any(len(one) >= ENOUGH_HISTORY for one in trials.values())
+        # A young desk needs no model for it.
+        vectors = load([_wording(one) for one in tickets]) if is_enough else None
     except EmbedderUnavailable as error:
         log.info("no routing is suggested: %s", type(error).__name__)
         return 0
     for field in RoutedField:
-        trials = walk_forward(past[field])
         for ticket in tickets:
-            _keep(ticket, field, past[field], trials, vectors[ticket.question_id], now)
+            vector = vectors.of(_wording(ticket)) if vectors is not None else None
+            found = vote(past[field], vector, LANGUAGES[ticket.language]) if vector is not None else None
+            _keep(ticket, field, found, trials[field], now)
     if routes_from is not None:
         for ticket in tickets:
             _apply(ticket, routes_from)
@@ -87,10 +98,16 @@ def label_of(suggestion: RoutingSuggestion) -> str:
     return Category.objects.filter(pk=suggestion.value).values_list("name", flat=True).first() or ""
 
 
+def _wording(ticket: Ticket) -> Wording:
+    """Of what came by mail or from the form: its subject and how it begins."""
+    if ticket.question is not None:
+        return Wording(ticket.question.text, ticket.question.language, ticket.question.pk)
+    return Wording(ticket.asked[:MAX_QUESTION_LENGTH], ticket.language, None)
+
+
 def _keep(
-    ticket: Ticket, field: RoutedField, past: Past, trials: Sequence[Trial], vector: Any, now: datetime
+    ticket: Ticket, field: RoutedField, found: Vote | None, trials: Sequence[Trial], now: datetime
 ) -> None:
-    found = vote(past, vector, LANGUAGES[ticket.language])
     record = record_of(trials, found.clarity) if found is not None else Record()
     values = {
         "value": found.value if found is not None else None,

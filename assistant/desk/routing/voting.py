@@ -78,7 +78,10 @@ def vote(past: Past, vector: "NDArray[np.float32]", language: int) -> Vote | Non
 
 def walk_forward(past: Past) -> list[Trial]:
     """One for each ticket that a person stands for, oldest first."""
+    if not len(past.vectors):
+        return []
     trials = []
+    cosines = past.vectors @ past.vectors.T
     counted = past.values != _UNKNOWN
     for row in np.argsort(past.opened, kind="stable"):
         if not counted[row]:
@@ -88,7 +91,7 @@ def walk_forward(past: Past) -> list[Trial]:
         alike = earlier & (past.languages == past.languages[row])
         trials.append(
             Trial(
-                vote=_vote(past.vectors @ past.vectors[row], alike, past.values),
+                vote=_vote(cosines[row], alike, past.values),
                 by_rule=int(past.by_rule[row]),
                 by_majority=_most_frequent(past.values[earlier]),
                 value=int(past.values[row]),
@@ -110,7 +113,9 @@ def _vote(
     cosines: "NDArray[np.float32]", allowed: "NDArray[np.bool_]", values: "NDArray[np.int64]"
 ) -> Vote | None:
     rows = np.flatnonzero(allowed & (cosines >= NEAR))
-    nearest = rows[np.argsort(-cosines[rows], kind="stable")][:MOST_SIMILAR]
+    if len(rows) > MOST_SIMILAR:
+        rows = rows[np.argpartition(-cosines[rows], MOST_SIMILAR - 1)[:MOST_SIMILAR]]
+    nearest = rows[np.argsort(-cosines[rows], kind="stable")]
     if len(nearest) < FEWEST_SIMILAR:
         return None
     voted = values[nearest]
