@@ -30,11 +30,21 @@ def make_draft(*, article: Article) -> bool:
     return _taken(Step.REOPEN, article) or _taken(Step.TAKE_BACK, article)
 
 
-def merge_articles(*, kept: Article, other: Article, title: str, body: str, by: User | None = None) -> None:
+def merge_articles(
+    *,
+    kept: Article,
+    other: Article,
+    title: str,
+    body: str,
+    by: User | None = None,
+    seen: tuple[int, int] | None = None,
+) -> None:
     """`kept` gets the text of both as an editor has put it together, and `other` is archived, at once.
 
-    Whoever reads either now reads `kept` from now on, and what leads to `other` leads there. Where neither is online,
-    the nearest date counts. Raises StepRefused where a change of either is in preparation, or nobody has gone over it.
+    Whoever reads either now reads `kept` from now on, and what leads to `other` leads there; its translations become
+    those of `kept` where that has none. Where neither is online, the nearest date counts. `seen` are the revisions of
+    `kept` and `other` that the text was put together from. Raises StepRefused where a text has changed since, a
+    change of either is in preparation, or nobody has gone over it.
     """
     with transaction.atomic():
         rows = {
@@ -44,6 +54,14 @@ def merge_articles(*, kept: Article, other: Article, title: str, body: str, by: 
             .order_by("pk")
         }
         stays, goes = rows[kept.pk], rows[other.pk]
+        for article, revision in zip((stays, goes), seen or (), strict=False):
+            if article.revision != revision:
+                raise StepRefused(
+                    _(
+                        "“%(title)s” was changed while you were writing. Take over what is new, then merge again."
+                    )
+                    % {"title": article.title}
+                )
         if (
             waiting := PendingChange.objects.filter(article__in=rows).select_related("article").first()
         ) is not None:
@@ -62,6 +80,7 @@ def merge_articles(*, kept: Article, other: Article, title: str, body: str, by: 
         if by is not None:
             stays._history_user = by  # type: ignore[attr-defined]
         deed = _put_online(stays, goes)
+        _take_translations(stays, goes)
         stays.save()
         if deed is not None:
             planned = stays.publish_at if deed is Deed.SCHEDULED else None
@@ -74,6 +93,20 @@ def merge_articles(*, kept: Article, other: Article, title: str, body: str, by: 
         )
     kept.refresh_from_db()
     other.refresh_from_db()
+
+
+def _take_translations(stays: Article, goes: Article) -> None:
+    """Who reads another language keeps the switch to this one, and translators see that their source has changed."""
+    if stays.translation_group or not goes.translation_group:
+        return
+    stays.translation_group, goes.translation_group = goes.translation_group, ""
+    goes.save()  # first: a group has one article of each language
+    if stays.translation_of_id is None and goes.translation_of_id is not None:
+        stays.translation_of_id, stays.translated_revision = goes.translation_of_id, goes.translated_revision
+    # Of a revision that is no longer: behind, whatever the numbers of the two were.
+    Article.objects.filter(translation_of=goes).exclude(pk=stays.pk).update(
+        translation_of=stays, translated_revision=0
+    )
 
 
 def _put_online(stays: Article, goes: Article) -> Deed | None:

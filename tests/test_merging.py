@@ -136,3 +136,47 @@ def test_a_text_for_few_that_would_be_for_more_is_warned_of(client, staff, make_
     merge(open_one, secret)
     page = client.get(f"/admin/knowledge/article/{secret.pk}/change/").content.decode()
     assert "Its text went into:" in page and f"/article/{open_one.pk}/change/" in page
+
+
+def test_translations_of_the_one_that_goes_become_those_of_the_one_that_stays(client, make_article):
+    kept, other = make_article("Pausing"), make_article("Taking a break", translation_group="break")
+    german = make_article("Abo pausieren", language="de", translation_group="break")
+    Article.objects.filter(pk=german.pk).update(translation_of=other, translated_revision=other.revision)
+    merge(kept, other)
+    assert _leads_to(client, other) == kept.get_absolute_url()
+    assert kept.translation_group == "break" and other.translation_group == ""
+    assert client.get(f"/en/articles/{german.slug}/").url == kept.get_absolute_url()
+    german.refresh_from_db()
+    assert german.translation_of == kept and german.has_old_translation()
+    # Where it has its own, it keeps them.
+    last = make_article("Holiday", translation_group="holiday")
+    merge(last, kept)
+    assert (last.translation_group, kept.translation_group) == ("holiday", "break")
+    assert resolve_link("article:break", language="en") == last.get_absolute_url()
+
+
+def test_what_somebody_else_has_written_meanwhile_is_not_overwritten(client, staff, make_article):
+    kept, other = make_article("Pausing"), make_article("Taking a break")
+    client.force_login(staff)
+    address = f"/admin/knowledge/article/merge/?article={kept.pk}&article={other.pk}"
+    form = client.get(address).context["form"]
+    sent = {**form.initial, "body": "Typed."}
+    other.body += " Since May it is free."
+    other.save()
+    page = client.post(address, sent)
+    assert page.status_code == 400
+    assert "“Taking a break” was changed while you were writing" in page.content.decode()
+    assert Article.objects.get(pk=kept.pk).body == kept.body and "Typed." in page.content.decode()
+    # Told, the editor may go on: the page that tells it holds the revisions of now.
+    again = {name: page.context["form"][name].value() for name in sent}
+    assert client.post(address, again).status_code == 302
+    assert Article.objects.get(pk=kept.pk).body == "Typed."
+
+
+def test_two_that_go_into_each_other_lead_to_the_one_that_is_read(client, make_article):
+    first, second = make_article("Pausing"), make_article("Taking a break")
+    merge(first, second)
+    second.refresh_from_db()
+    merge(second, first)
+    assert _leads_to(client, first) == second.get_absolute_url() and _leads_to(client, second) == "200"
+    assert Article.objects.get(pk=second.pk).merged_into is None

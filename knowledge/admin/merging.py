@@ -37,9 +37,16 @@ class MergeForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 24, "class": "vLargeTextField hc-markdown"}),
         help_text=gettext_lazy("Both texts, one after the other. Take out what is said twice."),
     )
+    # The revisions that the text above was put together from.
+    kept_revision = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    other_revision = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def clean_body(self) -> str:
         return str(self.cleaned_data["body"]).replace("\r\n", "\n")
+
+    def seen(self) -> tuple[int, int] | None:
+        kept, other = self.cleaned_data["kept_revision"], self.cleaned_data["other_revision"]
+        return None if kept is None or other is None else (kept, other)
 
 
 class MergeAdmin(HistoryAdmin):
@@ -104,13 +111,25 @@ class MergeAdmin(HistoryAdmin):
             initial={
                 "title": kept.title,
                 "body": f"{kept.body.rstrip()}\n\n## {other.title}\n\n{other.body}",
+                "kept_revision": kept.revision,
+                "other_revision": other.revision,
             },
         )
         if form.is_valid():
             try:
-                merge_articles(kept=kept, other=other, by=signed_in(request), **form.cleaned_data)
+                merge_articles(
+                    kept=kept,
+                    other=other,
+                    title=form.cleaned_data["title"],
+                    body=form.cleaned_data["body"],
+                    by=signed_in(request),
+                    seen=form.seen(),
+                )
             except StepRefused as refused:
                 form.add_error(None, str(refused))
+                # Told once: the page names the texts as they are now, and what is sent next was written knowing it.
+                now_seen = {"kept_revision": str(kept.revision), "other_revision": str(other.revision)}
+                form.data = {**form.data.dict(), **now_seen}
         if form.is_valid():
             for article, word in ((kept, f"merged with {other.pk}"), (other, f"merged into {kept.pk}")):
                 LogEntry.objects.log_actions(request.user.pk, [article], CHANGE, word)  # type: ignore[arg-type]
