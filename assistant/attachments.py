@@ -107,6 +107,7 @@ def as_download(content: bytes, name: str, kind: str) -> HttpResponse:
         headers={
             "Content-Disposition": content_disposition_header(True, name) or "attachment",
             "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; sandbox",  # should a browser show it all the same
             "Cache-Control": "private, no-store",
         },
     )

@@ -68,6 +68,7 @@ def test_a_reply_takes_its_files_to_the_customer(agent, client, django_capture_o
     assert response.content == PDF
     assert response.headers["Content-Disposition"] == 'attachment; filename="manual.pdf"'
     assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert "no-store" in response.headers["Cache-Control"]
 
 
@@ -93,7 +94,9 @@ def test_files_of_notes_of_others_and_of_what_was_taken_back_are_nobodys(client,
     for stored in TicketFile.objects.all():
         address = f"{LIST}{ticket.pk}/files/{stored.pk}/"
         assert address in page
-        assert client.get(address).content == PNG
+        response = client.get(address)
+        assert response.content == PNG
+        assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
         assert client.get(f"{LIST}{other.pk}/files/{stored.pk}/").status_code == 404
 
 
