@@ -129,7 +129,7 @@ class MergeAdmin(HistoryAdmin):
                 form.add_error(None, str(refused))
                 # Told once: the page names the texts as they are now, and what is sent next was written knowing it.
                 now_seen = {"kept_revision": str(kept.revision), "other_revision": str(other.revision)}
-                form.data = {**form.data.dict(), **now_seen}
+                form.data = {**request.POST.dict(), **now_seen}
         if form.is_valid():
             for article, word in ((kept, f"merged with {other.pk}"), (other, f"merged into {kept.pk}")):
                 LogEntry.objects.log_actions(request.user.pk, [article], CHANGE, word)  # type: ignore[arg-type]
