@@ -55,6 +55,7 @@ NO_PAGE = {
     "ticket_rate": "takes a form, shows the ticket",
     "ticket_reopen": "takes a form",
     "ticket_reply": "takes a form, shows the ticket",
+    "ticket_file": "a download",
     "article_vote": "takes a form, shows the article",
     "set_language": "takes a form",
     "suggest": "JSON",

@@ -324,6 +324,7 @@ def test_a_page_takes_a_fixed_number_of_queries(agent, article):
             add_customer_message(ticket=ticket, body="Hello?")
         return len(queries_of(agent, f"{LIST}{ticket.pk}/change/"))
 
+    page(1)  # what a process remembers, such as content types, is asked for once
     assert page(1) == page(12)
 
 
