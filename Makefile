@@ -90,6 +90,7 @@ bench-admin: export DATA_DIR := var/bench-admin
 bench-admin: $(VENV)/runtime  ## lists and forms of the admin beside 10 000 articles: time and queries
 	@rm -rf $$DATA_DIR
 	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) collectstatic --noinput --verbosity 0
 	@$(MANAGE) import_articles knowledge/demo --publish --source demo
 	@$(MANAGE) benchmark_admin
 
