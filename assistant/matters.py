@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from assistant.models import Matter
 from knowledge.models import Language
@@ -63,8 +64,7 @@ _COURTESIES = _folded(
 )
 
 
-@dataclass(frozen=True)
-class Phrase:
+class Phrase(NamedTuple):  # hundreds are made for each question: a dataclass costs three times as much
     matter: str  # Matter
     language: str  # of its words; a question is compared with the phrases of both
     text: str
@@ -95,10 +95,11 @@ def find_matter(text: str, phrases: Sequence[Phrase]) -> Found | None:
     """The most serious matter that one of `phrases` finds in `text`."""
     found: dict[str, Found] = {}
     excepted: set[str] = set()
+    by_language = _compiled(tuple(phrases))
     for language in Language.values:
         sentences = _sentences(text, language)
         stems = {word.stem for sentence in sentences for word in sentence}
-        for compiled in _compiled(tuple(phrases)).get(language, ()):
+        for compiled in by_language.get(language, ()):
             phrase = compiled.phrase
             if phrase.matter in found and not phrase.is_exception:
                 continue

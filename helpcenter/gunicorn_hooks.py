@@ -31,7 +31,9 @@ def on_starting(server: Any) -> None:
 
     from knowledge.language import detect_language
 
-    if server.cfg.workers > 1 and not settings.CHROMA_URL:
+    if (
+        server.cfg.workers > 1 and not settings.CHROMA_URL and STATUS_VARIABLE not in os.environ
+    ):  # `serve` has one
         raise SystemExit("Several web processes need one Chroma server: set CHROMA_URL.")
     # What the first request would load otherwise, and what survives a fork.
     _ = get_resolver().url_patterns, engines.all()

@@ -37,6 +37,7 @@ _START_SECONDS = 120.0  # for a server to answer, and for the model to be loaded
 _WEB_GRACE_SECONDS = 12.0  # requests in flight may finish
 _VECTOR_GRACE_SECONDS = 5.0
 _PORT_OF_KILLED_SERVE_SECONDS = 15.0
+_MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes a nameless file in it and touches it at every event)
 _DAMAGED_AFTER_FAILURES = 3  # it does not start
 _DAMAGED_AFTER_CRASHES = 2  # it starts, and a question ends it
 
@@ -51,7 +52,8 @@ class ServeError(Exception):
 class Options:
     host: str
     port: int
-    threads: int  # requests answered at the same time
+    processes: int  # of the web server; each loads the model
+    threads: int  # requests that each answers at the same time
     index_folder: Path
     log_folder: Path
     runs_vector_server: bool  # False: CHROMA_URL names one
@@ -141,9 +143,11 @@ class WebServer:
             *(sys.executable, "-m", "gunicorn", "helpcenter.wsgi:application"),
             *("--bind", f"fd://{self._listener.fileno()}"),
             *("--config", "python:helpcenter.gunicorn_hooks"),
-            *("--worker-class", "gthread", "--workers", "1", "--threads", str(self._options.threads)),
+            *("--worker-class", "gthread", "--workers", str(self._options.processes)),
+            *("--threads", str(self._options.threads)),
             *("--timeout", "120", "--graceful-timeout", "10", "--backlog", "512"),
             *("--log-level", "warning", "--no-control-socket"),
+            *(("--worker-tmp-dir", str(_MEMORY)) if _MEMORY.is_dir() else ()),
         ]
 
 

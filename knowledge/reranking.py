@@ -5,7 +5,7 @@ values: what is first keeps the first one's value, so that values go on falling 
 places. Refuses to decide how sure an answer is: under another order the confidence counts as not calibrated.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from django.conf import settings
@@ -17,26 +17,18 @@ FIRST = 10  # places that are put in order anew; reading a pair costs what embed
 
 
 def reranked(found: Order, text_of: Callable[[int], str]) -> tuple[Placed, ...]:
-    """`text_of` gives what is read of a passage, by its id."""
+    """`text_of` gives what is read of a passage, by its id; asked only where a model reads it."""
     first, rest = found.placed[:FIRST], found.placed[FIRST:]
-    scores = fitting(found.reading.text, [text_of(one.candidate.passage_id) for one in first])
-    if scores is None:
+    model = shelf.model(settings.RERANKER_SECONDS) if first else None
+    if model is None:
         return found.placed
-    places = sorted(range(len(first)), key=lambda place: (-scores[place], place))
+    pairs = [(found.reading.text, text_of(one.candidate.passage_id)) for one in first]
+    values = model.values(pairs, seconds=settings.RERANKER_SECONDS)
+    if len(values) != len(pairs):  # not all of them were read in time
+        return found.placed
+    places = sorted(range(len(first)), key=lambda place: (-values[place][0], place))
     again = (replace(first[place], fused=held.fused) for place, held in zip(places, first, strict=True))
     return (*again, *rest)
-
-
-def fitting(question: str, texts: Sequence[str]) -> list[float] | None:
-    """How well each text fits, higher is better, on the model's own scale; None where no model is set, or it has not
-    read all of them in time."""
-    if not texts:
-        return None
-    model = shelf.model(settings.RERANKER_SECONDS)
-    if model is None:
-        return None
-    values = model.values([(question, text) for text in texts], seconds=settings.RERANKER_SECONDS)
-    return [value for (value,) in values] if len(values) == len(texts) else None
 
 
 def _gives_one_value(model: CrossEncoder) -> None:

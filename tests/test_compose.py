@@ -121,6 +121,14 @@ def test_every_setting_is_one_that_settings_read(services):
         assert name in read and f"{name}=" in image
 
 
+def test_nobody_may_do_less_or_more_in_a_container_than_by_hand(services):
+    source = (ROOT / "helpcenter" / "settings.py").read_text()
+    by_hand = dict(re.findall(r'_read\("str", "((?:SITE_)?BUDGET_\w+)", "([^"]+)"', source))
+    assert len(by_hand) >= 13
+    given = services["web"]["environment"]
+    assert {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", given[name]) for name in by_hand} == by_hand
+
+
 def test_every_command_that_operators_are_told_exists():
     told = OPERATIONS + (ROOT / "README.md").read_text()
     found = re.findall(r"manage\.py\s+([a-z_]+)((?: --[a-z-]+)*)", told)

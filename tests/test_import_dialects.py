@@ -270,6 +270,11 @@ def test_what_is_plain_comes_back_unchanged(body):
         "){.a ",
         '<p style="display:none">',
         "<br> ",
+        "<span",
+        "<span>",
+        "<!--",
+        "<span><!--",
+        "<!---->",
         "            - a\n",
         '=== "a"\n    ',
     ],
@@ -279,3 +284,21 @@ def test_a_hostile_text_takes_no_more_than_linear_time(piece):
     for is_mdx in (False, True):
         to_plain_markdown(piece * (60_000 // len(piece)), is_mdx=is_mdx)
     assert time.monotonic() - started < 10
+
+
+def test_spans_leave_their_words_and_what_a_script_would_fill_in_goes():
+    filled_in = (
+        'Enter your name<span class="known"> (<code><span class="name"></span></code>)</span>, then '
+        '<span style="color: red">press <b>Next</b></span>. Not `<span>here</span>`.'
+    )
+    assert _plain(filled_in) == "Enter your name, then press <b>Next</b>. Not `<span>here</span>`."
+    assert _plain('<span class="a">one <span class="b">two</span> →</span>') == "one two →"
+
+
+def test_a_span_that_a_link_leads_to_stays():
+    assert _plain('<span id="fees">Fees</span>') == '<span id="fees">Fees</span>'
+
+
+def test_comments_go_and_still_end_a_paragraph():
+    assert _plain("First.\n<!-- overview -->\nSecond.<!-- aside -->") == "First.\n\nSecond."
+    assert _plain("```\n<!-- in code -->\n```") == "```\n<!-- in code -->\n```"

@@ -164,3 +164,8 @@ def test_a_help_center_in_two_languages_comes_in_whole(shared_data):
     report = apply_entries(source.read(), source=source.name)
     assert (report.created, report.failed) == (293, 0)
     assert not Article.objects.filter(category=None).exists()
+
+
+def test_a_link_without_an_address_keeps_its_words_apart():
+    half_closed = "<p>The <a href='https://example.org/'>community<a/> helps you.</p>"
+    assert html_to_markdown(half_closed).strip() == "The [community](https://example.org/) helps you."

@@ -94,9 +94,9 @@ class Served:
         assert time.time() - since < seconds
 
 
-def start_serve(data_dir: Path, port: int, **values: str) -> Served:
+def start_serve(data_dir: Path, port: int, *options: str, **values: str) -> Served:
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "serve", "--port", str(port), "--threads", "4"],
+        [sys.executable, "manage.py", "serve", "--port", str(port), "--threads", "4", *options],
         cwd=ROOT,
         env=environment(data_dir, **values),
         stdout=subprocess.PIPE,
@@ -126,6 +126,21 @@ def served(data_dir):
     assert served.process.wait(30) == 0
     assert processes_of(data_dir) == []
     assert ownership.read_owner(data_dir / "index") is None
+
+
+def test_two_web_processes_answer_from_one_index(tmp_path):
+    assert manage(tmp_path, "migrate", "--verbosity", "0").returncode == 0
+    served = start_serve(tmp_path, free_port(), "--processes", "2")
+    try:
+        web = [line for line in processes_of(tmp_path) if "gunicorn" in line]
+        assert len(web) == 3  # two, and the one that starts them anew
+        moment, _loaded, _errors = served.edit("two-processes", "pangolin")
+        served.wait_until_found("pangolin", since=moment)
+        assert all(served.finds("pangolin") for _request in range(12))  # whichever is asked
+    finally:
+        served.process.send_signal(signal.SIGTERM)
+        assert served.process.wait(30) == 0
+    assert processes_of(tmp_path) == []
 
 
 # --- the embedded folder: two commands ----------------------------------------------------------------

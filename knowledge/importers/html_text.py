@@ -198,6 +198,8 @@ class _Converter(_Base):  # type: ignore[misc]
 
     def convert_a(self, el: Any, text: str, parent_tags: set[str]) -> str:
         href = str(el.get("href") or "").strip()
+        if not href:
+            return text  # with the blanks around it, which keep its words from their neighbours
         if _AWKWARD_ADDRESS.search(href):
             # Markdown ends an address at the first blank; angle brackets hold it together.
             el["href"] = f"<{_NOT_IN_ADDRESS.sub(_percent, href)}>"

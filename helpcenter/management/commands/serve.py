@@ -47,10 +47,16 @@ class Command(BaseCommand):
         )
         parser.add_argument("--port", type=_between(1, 65535), default=8000, help="default: 8000")
         parser.add_argument(
+            "--processes",
+            type=_between(1, 16),
+            default=1,
+            help="web processes; each takes 0.5 GB, one a core where many people come; default: 1",
+        )
+        parser.add_argument(
             "--threads",
             type=_between(1, 64),
             default=8,
-            help="requests answered at the same time; default: 8",
+            help="requests that each process answers at the same time; default: 8",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -68,6 +74,7 @@ class Command(BaseCommand):
                 Options(
                     host=options["host"],
                     port=options["port"],
+                    processes=options["processes"],
                     threads=options["threads"],
                     index_folder=settings.INDEX_DIR,
                     log_folder=settings.DATA_DIR / "log",

@@ -40,10 +40,17 @@ _HIDDEN = re.compile(
     r"""<(p|div|span)\b[^<>]{0,200}\bdisplay:[ \t]*none\b[^<>]{0,200}>.{0,5000}?</\1>[ \t]*""",
     re.DOTALL | re.IGNORECASE,
 )
+_LINE_END = re.compile(r"[ \t]*(?:\n|\Z)")
+# Without an id, which a link may lead to, a span says only how its words look.
+_SPAN = re.compile(
+    r"<span\b(?![^<>]*\bid=)[^<>]{0,300}>((?:(?!</?span\b).){0,2000}?)</span>", re.DOTALL | re.IGNORECASE
+)
+_EMPTY = re.compile(r"<(a|b|code|em|i|kbd|small|strong|u)\b(?![^<>]*\bid=)[^<>]{0,300}></\1>", re.IGNORECASE)
 _LONE_BREAK = re.compile(r"^[ \t]*(?:<br[ \t]*/?>[ \t]*)+$", re.M | re.IGNORECASE)
 _MANY_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
+_SPANS_DEEP: Final = 8
 _LONGEST: Final = 500_000  # characters; no page that a person wrote has as many
 
 
@@ -77,6 +84,10 @@ def to_plain_markdown(body: str, *, is_mdx: bool = False) -> Converted:
         text = _ATTRIBUTES.sub("", text)
     if "display:" in text:
         text = _HIDDEN.sub("", text)  # words for a search engine, which no reader saw
+    if "<!--" in text:
+        text = _without_comments(text)
+    if "<span" in text.lower():
+        text = _without_spans(text)
     # Alone on its line a tag begins a block of HTML, and what follows it would be no Markdown any more.
     text = _LONE_BREAK.sub("", text)
     text = _LEFTOVERS.sub("", text)
@@ -84,6 +95,31 @@ def to_plain_markdown(body: str, *, is_mdx: bool = False) -> Converted:
     if text != before:
         text = _MANY_BLANK_LINES.sub("\n\n", text).strip("\n")
     return Converted(show_code(text, hidden), tuple(dict.fromkeys(notes)))
+
+
+def _without_comments(text: str) -> str:
+    """One that is alone on its line ended a paragraph, and leaves an empty line."""
+    parts: list[str] = []
+    read, line_is_blank = 0, True
+    while (start := text.find("<!--", read)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
+        words = text[read:start]
+        line_is_blank = (line_is_blank or "\n" in words) and not words.rpartition("\n")[2].strip()
+        read = end + len("-->")
+        parts.append(words + ("\n" if line_is_blank and _LINE_END.match(text, read) else ""))
+    return "".join(parts) + text[read:]
+
+
+def _without_spans(text: str) -> str:
+    """Their words, from the inside out. What a script would have filled in goes, with the brackets around it."""
+    for _depth in range(_SPANS_DEEP):
+        before, text = text, _EMPTY.sub("", _SPAN.sub(_words_of, text))
+        if text == before:
+            break
+    return text
+
+
+def _words_of(span: re.Match[str]) -> str:
+    return span[1] if span[1].strip(" \t()[]") else ""
 
 
 def _numbered_footnotes(text: str) -> str:
