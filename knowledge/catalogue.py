@@ -16,6 +16,7 @@ from knowledge.searching import similar_article_ids
 
 TOP_ARTICLES = 4  # per category on the home page
 RELATED_ARTICLES = 5
+_LISTED = ("title", "slug", "language", "category")  # what a link to an article says
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def category_entries(*, language: str, user: Reader, parent: Category | None = N
     numbered = visible.annotate(
         place=Window(RowNumber(), partition_by=F("category_id"), order_by=[F("title").asc()])
     )
-    for article in numbered.filter(place__lte=TOP_ARTICLES).defer("body").order_by("title"):
+    for article in numbered.filter(place__lte=TOP_ARTICLES).only(*_LISTED).order_by("title"):
         first.setdefault(article.category_id, []).append(article)
 
     def entry(category: Category, path: frozenset[int]) -> CategoryEntry | None:

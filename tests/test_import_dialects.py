@@ -299,6 +299,12 @@ def test_a_span_that_a_link_leads_to_stays():
     assert _plain('<span id="fees">Fees</span>') == '<span id="fees">Fees</span>'
 
 
+def test_an_address_in_quotes_is_an_address():
+    assert _plain('See [here]("https://example.org/a") and `[b]("https://c")`.') == (
+        'See [here](https://example.org/a) and `[b]("https://c")`.'
+    )
+
+
 def test_comments_go_and_still_end_a_paragraph():
     assert _plain("First.\n<!-- overview -->\nSecond.<!-- aside -->") == "First.\n\nSecond."
     assert _plain("```\n<!-- in code -->\n```") == "```\n<!-- in code -->\n```"

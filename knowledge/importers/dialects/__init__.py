@@ -41,6 +41,9 @@ _HIDDEN = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _LINE_END = re.compile(r"[ \t]*(?:\n|\Z)")
+_QUOTED_ADDRESS = re.compile(
+    r"""\]\((["'])(https?://[^"'\s()<>]{1,2000})\1\)"""
+)  # quotes of the HTML that it was once
 # Without an id, which a link may lead to, a span says only how its words look.
 _SPAN = re.compile(
     r"<span\b(?![^<>]*\bid=)[^<>]{0,300}>((?:(?!</?span\b).){0,2000}?)</span>", re.DOTALL | re.IGNORECASE
@@ -88,6 +91,7 @@ def to_plain_markdown(body: str, *, is_mdx: bool = False) -> Converted:
         text = _without_comments(text)
     if "<span" in text.lower():
         text = _without_spans(text)
+    text = _QUOTED_ADDRESS.sub(r"](\2)", text)
     # Alone on its line a tag begins a block of HTML, and what follows it would be no Markdown any more.
     text = _LONE_BREAK.sub("", text)
     text = _LEFTOVERS.sub("", text)
