@@ -40,12 +40,14 @@ def on_starting(server: Any) -> None:
     detect_language("Which language is this?", fallback="en")
 
 
-def post_worker_init(worker: Any) -> None:  # noqa: ARG001 (gunicorn's signature)
+def post_worker_init(worker: Any) -> None:
     from django.conf import settings
 
+    from assistant.abuse.middleware import share_with
     from knowledge.background import declare_visitors
 
     declare_visitors()
+    share_with(worker.cfg.workers)
     if settings.CELERY_BROKER_URL:
         threading.Thread(target=_warm, name="warm-up", daemon=True).start()
         return

@@ -455,8 +455,8 @@ BUDGETS = {  # a client's and the site's; pages, widget and API count together, 
         _read("str", "SITE_BUDGET_SIGN_IN", "off", validate=_rate),
     ),
 }
-# All requests but static files, counted in each process: 4 a second, with room for a burst.
-BUDGET_REQUESTS = _read("str", "BUDGET_REQUESTS", "20/5s", validate=_rate)
+# All requests but static files, 5 a second from the processes of one gunicorn together, in each with room for a burst.
+BUDGET_REQUESTS = _read("str", "BUDGET_REQUESTS", "20/4s", validate=_rate)
 # Of one client, in each process; searches count as well. Its threads (8 as shipped) are there for the others as well.
 QUESTIONS_AT_ONCE = _read("int", "QUESTIONS_AT_ONCE", 3, validate=validate.Range(min=1))
 # How many proxies in front add to X-Forwarded-For. With 0 that header, which anybody sends, is not read. With HTTPS

@@ -317,7 +317,7 @@ def test_nobody_is_told_at_length_for_ever(limits, client, django_assert_num_que
 
 
 def test_a_flood_is_refused_before_anything_else(limits, client, settings):
-    settings.BUDGET_REQUESTS = "3/10s"
+    settings.BUDGET_REQUESTS = "3/12s"
     pages = [client.get("/livez") for _n in range(5)]
     assert [page.status_code for page in pages] == [200, 200, 200, 429, 429]
     assert pages[-1]["Retry-After"] == "4"
@@ -327,6 +327,17 @@ def test_a_flood_is_refused_before_anything_else(limits, client, settings):
     assert german.status_code == 429 and 'lang="de"' in german.content.decode()
     assert json.loads(client.get("/api/v1/articles/").content)["error"]["code"] == "throttled"
     assert client.get("/livez", REMOTE_ADDR="192.0.2.1").status_code == 200
+
+
+def test_processes_share_what_a_client_may_send(limits, client, settings):
+    settings.BUDGET_REQUESTS = "3/30s"  # of all of them: one in ten seconds
+    try:
+        middleware.share_with(2)
+        pages = [client.get("/livez") for _n in range(4)]
+    finally:
+        middleware.share_with(1)
+    assert [page.status_code for page in pages] == [200, 200, 200, 429]  # a burst is each one's own
+    assert pages[-1]["Retry-After"] == "20"
 
 
 # --- this process -----------------------------------------------------------------------------------------------

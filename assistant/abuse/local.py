@@ -1,6 +1,6 @@
 """What guards this one process, in memory: its threads, its processor and the database behind it.
 
-It shares nothing with other processes and stores nothing: with two web processes a client may do twice as much here.
+It shares nothing with other processes and stores nothing: two web processes may work for a client twice as much.
 What is worth an exact count is counted in `budgets`. All of it is bounded: memory does not grow with the number
 of clients.
 """

@@ -5,6 +5,7 @@ the account, the language and which view it would be. What Django's CSRF check r
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 _WHOLE_PAGES = Rate(10, 60)  # refusals of one client that are told at length; nobody reads more
 _SLOT_WAIT_SECONDS = 2.0
 
+_processes = 1  # that answer requests on this machine
 _requests = RequestGuard()
 _pages = RequestGuard()
 _known = KnownRefusals()
@@ -36,12 +38,22 @@ def forget() -> None:
         guard.forget()
 
 
+def share_with(processes: int) -> None:
+    """Each of so many processes gives a client an equal part of BUDGET_REQUESTS. The burst is each one's own: a browser
+    stays with the process that it is connected to."""
+    global _processes
+    _processes = max(1, processes)
+
+
+def _share(rate: Rate | None) -> Rate | None:
+    return rate and replace(rate, period_seconds=rate.period_seconds * _processes)
+
+
 def flood_guard(get_response: GetResponse) -> GetResponse:
     def guarded(request: HttpRequest) -> HttpResponseBase:
         if settings.ABUSE_PROTECTION:
-            wait_seconds = _requests.wait_seconds(
-                client_address(request), parse_rate(settings.BUDGET_REQUESTS)
-            )
+            share = _share(parse_rate(settings.BUDGET_REQUESTS))
+            wait_seconds = _requests.wait_seconds(client_address(request), share)
             if wait_seconds:
                 return refusals.short_refusal(request, wait_seconds)
         return get_response(request)
