@@ -31,9 +31,8 @@ def on_starting(server: Any) -> None:
 
     from knowledge.language import detect_language
 
-    if (
-        server.cfg.workers > 1 and not settings.CHROMA_URL and STATUS_VARIABLE not in os.environ
-    ):  # `serve` has one
+    has_server = settings.CHROMA_URL or STATUS_VARIABLE in os.environ  # `serve` starts one
+    if server.cfg.workers > 1 and not has_server:
         raise SystemExit("Several web processes need one Chroma server: set CHROMA_URL.")
     # What the first request would load otherwise, and what survives a fork.
     _ = get_resolver().url_patterns, engines.all()

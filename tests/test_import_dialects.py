@@ -292,6 +292,7 @@ def test_spans_leave_their_words_and_what_a_script_would_fill_in_goes():
         '<span style="color: red">press <b>Next</b></span>. Not `<span>here</span>`.'
     )
     assert _plain(filled_in) == "Enter your name, then press <b>Next</b>. Not `<span>here</span>`."
+    assert _plain('call<span class="p">()</span>,<span> </span>then [ ]') == "call(), then [ ]"
     assert _plain('<span class="a">one <span class="b">two</span> →</span>') == "one two →"
 
 

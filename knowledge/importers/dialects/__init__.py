@@ -41,14 +41,16 @@ _HIDDEN = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _LINE_END = re.compile(r"[ \t]*(?:\n|\Z)")
-_QUOTED_ADDRESS = re.compile(
-    r"""\]\((["'])(https?://[^"'\s()<>]{1,2000})\1\)"""
-)  # quotes of the HTML that it was once
+# In the quotes of the HTML that it was once: [text]("address").
+_QUOTED_ADDRESS = re.compile(r"""\]\((["'])(https?://[^"'\s()<>]{1,2000})\1\)""")
 # Without an id, which a link may lead to, a span says only how its words look.
 _SPAN = re.compile(
     r"<span\b(?![^<>]*\bid=)[^<>]{0,300}>((?:(?!</?span\b).){0,2000}?)</span>", re.DOTALL | re.IGNORECASE
 )
-_EMPTY = re.compile(r"<(a|b|code|em|i|kbd|small|strong|u)\b(?![^<>]*\bid=)[^<>]{0,300}></\1>", re.IGNORECASE)
+_GONE = "\ue002"  # stands where an empty element stood
+_EMPTY = re.compile(
+    rf"<(a|b|code|em|i|kbd|small|strong|u)\b(?![^<>]*\bid=)[^<>]{{0,300}}>{_GONE}*</\1>", re.IGNORECASE
+)
 _LONE_BREAK = re.compile(r"^[ \t]*(?:<br[ \t]*/?>[ \t]*)+$", re.M | re.IGNORECASE)
 _MANY_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
@@ -116,14 +118,16 @@ def _without_comments(text: str) -> str:
 def _without_spans(text: str) -> str:
     """Their words, from the inside out. What a script would have filled in goes, with the brackets around it."""
     for _depth in range(_SPANS_DEEP):
-        before, text = text, _EMPTY.sub("", _SPAN.sub(_words_of, text))
+        before, text = text, _EMPTY.sub(_GONE, _SPAN.sub(_words_of, text))
         if text == before:
             break
-    return text
+    return text.replace(_GONE, "")
 
 
 def _words_of(span: re.Match[str]) -> str:
-    return span[1] if span[1].strip(" \t()[]") else ""
+    words = span[1]
+    was_filled_in = not words or (_GONE in words and not words.strip(f" \t()[]{_GONE}"))
+    return _GONE if was_filled_in else words
 
 
 def _numbered_footnotes(text: str) -> str:
