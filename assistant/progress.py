@@ -4,10 +4,9 @@ Promise: the question is stored before; the work goes on when nobody listens any
 reload, another tab or another process finds the same one. A listener holds its thread for `STREAM_SECONDS` at most,
 and no more than `_LISTENERS` of them hold one at a time.
 
-The stage is what really happens: told from memory within the process, and noted in the row where the work takes long
-enough for somebody elsewhere to look. Sentences of an answer that is being written are told within the process alone;
-elsewhere, they come with its outcome. Work that its process did not survive is taken over by the next listener, and
-by `assistant.interrupted` where none comes.
+The stage is what really happens, and so are the sentences of an answer that is being written: told from memory within
+the process, and noted in the row where the work takes long enough for somebody elsewhere to look. Work that its process
+did not survive is taken over by the next listener, and by `assistant.interrupted` where none comes.
 """
 
 import contextlib
@@ -19,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
@@ -27,6 +27,7 @@ from assistant.abuse.current import current_client, working_for
 from assistant.models import Question, QuestionStatus, Stage
 from assistant.services import settle_question
 from assistant.telling import Story, Telling, Told
+from assistant.writers import is_generating
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ _WAITING = 50  # from here on the request that asks decides by itself, which slo
 _LISTENERS = 4
 _NOTED_AFTER_SECONDS = 0.3
 _POLL_SECONDS = 0.25  # of the row, for work of another process
+_FIRST_POLL_SECONDS = 0.05  # most answers are there within a second
+_IS_FIRST_SECONDS = 1.0
 _BEAT_SECONDS = 2.0  # an empty line shows whether anybody listens still
 # Without a sign of life for so long, the work on a question is taken over.
 _TAKEN_OVER_AFTER = timedelta(seconds=3)
@@ -63,11 +66,28 @@ class Event:
 
 @dataclass
 class _Job:
+    question_id: int
     client: str | None  # whose budget of a language model pays
     submitted: float = field(default_factory=time.monotonic)
     stage: str = ""
-    telling: Telling = field(default_factory=Telling)
     done: threading.Event = field(default_factory=threading.Event)
+    telling: Telling = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.telling = Telling(on_change=lambda story: self._note(told=story.noted()))
+
+    def enter(self, stage: Stage) -> None:
+        self.stage = stage
+        self._note(stage=stage)
+
+    def _note(self, **values: Any) -> None:
+        """For others, and not worth the answer where the database cannot take it."""
+        # A model may say nothing for longer than others wait before they take the work over.
+        if is_generating() or time.monotonic() - self.submitted >= _NOTED_AFTER_SECONDS:
+            with contextlib.suppress(OperationalError, InterfaceError):
+                Question.objects.filter(pk=self.question_id, status=QuestionStatus.RECEIVED).update(
+                    stage_at=timezone.now(), **values
+                )
 
 
 _jobs: dict[int, _Job] = {}
@@ -86,8 +106,8 @@ def begin(question: Question) -> None:
         is_crowded = len(_jobs) >= _WAITING
         if not is_crowded:
             _executor = _executor or ThreadPoolExecutor(_WORKERS, thread_name_prefix="answering")
-            job = _jobs[question.pk] = _Job(client)
-            _executor.submit(_work, question.pk, job)
+            job = _jobs[question.pk] = _Job(question.pk, client)
+            _executor.submit(_work, job)
     if is_crowded:
         settle_question(question=question)
 
@@ -111,14 +131,17 @@ def stage_of(question: Question) -> str:
 
 def _followed(question: Question, deadline: float) -> Generator[Event]:
     told: Event | None = None
-    heard, telling = Story(), Telling()
+    heard = Story()
+    telling: Telling | None = None  # of the work, where this process does it
     has_taken_over = False  # once: what failed at once would fail again
-    beat_at = time.monotonic() + _BEAT_SECONDS
+    began_at = time.monotonic()
+    beat_at = began_at + _BEAT_SECONDS
     while True:
         job = _jobs.get(question.pk)
         telling = job.telling if job is not None else telling
         if job is None and _is_settled(question):
-            yield from _news(heard, telling.story)  # what was told last
+            if telling is not None:
+                yield from _news(heard, telling.story)  # what was told last
             yield Event(Kind.SETTLED)
             return
         if job is None and not has_taken_over and _is_abandoned(question):
@@ -130,8 +153,8 @@ def _followed(question: Question, deadline: float) -> Generator[Event]:
         if event != told:
             told = event
             yield event
-        if job is not None:
-            story = telling.story
+        story = telling.story if telling is not None else _noted_story(question)
+        if story is not None:
             yield from _news(heard, story)
             heard = story
         now = time.monotonic()
@@ -144,15 +167,23 @@ def _followed(question: Question, deadline: float) -> Generator[Event]:
         if job is not None:
             _wait_for(job, stage, heard, min(_POLL_SECONDS, deadline - now))
         else:
-            time.sleep(_POLL_SECONDS)
+            time.sleep(_FIRST_POLL_SECONDS if now - began_at < _IS_FIRST_SECONDS else _POLL_SECONDS)
 
 
 def _news(heard: Story, story: Story) -> Generator[Event]:
-    if heard.beginnings != story.beginnings:
-        yield Event(Kind.CLEARED)
+    if heard.beginning != story.beginning:
+        if heard.sentences:
+            yield Event(Kind.CLEARED)
         heard = Story()
     for told in story.sentences[len(heard.sentences) :]:
         yield Event(Kind.SENTENCE, told=told)
+
+
+def _noted_story(question: Question) -> Story | None:
+    """What the process that works on it has told. Old notes are of one that was killed: articles may have changed."""
+    if question.told is None or _is_abandoned(question):
+        return None
+    return Story.read(question.told)
 
 
 def _wait_for(job: _Job, stage: str, heard: Story, seconds: float) -> None:
@@ -164,7 +195,7 @@ def _wait_for(job: _Job, stage: str, heard: Story, seconds: float) -> None:
 
 
 def _is_settled(question: Question) -> bool:
-    question.refresh_from_db(fields=["status", "stage", "stage_at"])
+    question.refresh_from_db(fields=["status", "stage", "stage_at", "told"])
     _let_connection_go()
     return question.status != QuestionStatus.RECEIVED
 
@@ -176,27 +207,20 @@ def _is_abandoned(question: Question) -> bool:
     return question.created_at < now - _TAKEN_OVER_AFTER
 
 
-def _work(question_id: int, job: _Job) -> None:
-    def on_stage(stage: Stage) -> None:
-        job.stage = stage
-        if time.monotonic() - job.submitted >= _NOTED_AFTER_SECONDS:
-            # A note for others, not worth the answer where the database cannot take it.
-            with contextlib.suppress(OperationalError, InterfaceError):
-                Question.objects.filter(pk=question_id, status=QuestionStatus.RECEIVED).update(
-                    stage=stage, stage_at=timezone.now()
-                )
-
+def _work(job: _Job) -> None:
     try:
-        question = Question.objects.select_related("conversation", "user").get(pk=question_id)
+        question = Question.objects.select_related("conversation", "user").get(pk=job.question_id)
+        if question.told is not None:  # by whoever did not survive it: a fresh sign of life is not for that
+            Question.objects.filter(pk=question.pk).update(told=None)
         with working_for(job.client):
-            settle_question(question=question, on_stage=on_stage, audience=job.telling)
+            settle_question(question=question, on_stage=job.enter, audience=job.telling)
     except Exception:
         # Nobody is there to raise it to. The question is stored, and a sweep settles it.
-        log.exception("question %d could not be decided", question_id)
+        log.exception("question %d could not be decided", job.question_id)
     finally:
         connection.close()
         with _jobs_lock:
-            _jobs.pop(question_id, None)
+            _jobs.pop(job.question_id, None)
         job.done.set()
 
 

@@ -144,9 +144,12 @@ def escalate(
 
 
 def _claim(question: Question, status: QuestionStatus, **outcome: Any) -> bool:
-    """The contact leaves the question's row with it; `escalate` takes it along from the object in hand."""
+    """The contact leaves the question's row with it; `escalate` takes it along from the object in hand.
+
+    So does what was told while it was written: the answer has taken its place.
+    """
     claimed = Question.objects.filter(pk=question.pk, status=QuestionStatus.RECEIVED).update(
-        status=status, contact_email="", contact_name="", **outcome
+        status=status, contact_email="", contact_name="", told=None, **outcome
     )
     question.status = status
     return claimed == 1

@@ -1,10 +1,14 @@
 """What is told of an answer while it is written, for whoever waits on its page.
 
 Promise: only what a writer tells, and so only what has passed the check; in the numbers of the answer that it becomes
-part of. Lives in memory and is nobody's record: the answer is what is stored at the end.
+part of. It is nobody's record: the answer is what is stored at the end. It lives in memory; `noted` and `read` carry it
+through the question's row to other processes.
 """
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from assistant.writers import DraftCitation
 
@@ -21,15 +25,25 @@ class Told:
 class Story:
     """One state of a `Telling`: read at once, never half."""
 
-    beginnings: int = 0  # how often what was told has been taken back as a whole
+    beginning: int = 0  # another one than before: what was told has been taken back as a whole
     sentences: tuple[Told, ...] = ()
+
+    def noted(self) -> dict[str, Any]:
+        return {"beginning": self.beginning, "sentences": [asdict(told) for told in self.sentences]}
+
+    @classmethod
+    def read(cls, note: dict[str, Any]) -> "Story":
+        return cls(note["beginning"], tuple(Told(**told) for told in note["sentences"]))
 
 
 class Telling:
-    """`assistant.writers.Audience`. Written by one thread, read by any."""
+    """`assistant.writers.Audience`. Written by one thread, which calls `on_change`, and read by any."""
 
-    def __init__(self) -> None:
-        self.story = Story()
+    def __init__(self, on_change: Callable[[Story], None]) -> None:
+        self.story = Story(
+            time.time_ns()
+        )  # whoever begins after a process that was killed begins something else
+        self._on_change = on_change
         self._numbers: dict[tuple[int, int, int], int] = {}
 
     def sentence(self, text: str, citation: DraftCitation) -> None:
@@ -38,9 +52,13 @@ class Telling:
         key = (passage.passage_id, citation.start, citation.end)
         number = self._numbers.setdefault(key, len(self._numbers) + 1)
         told = Told(text, number, passage.title, passage.url)
-        self.story = Story(self.story.beginnings, (*self.story.sentences, told))
+        self._change(Story(self.story.beginning, (*self.story.sentences, told)))
 
     def cleared(self) -> None:
         self._numbers = {}
         if self.story.sentences:
-            self.story = Story(self.story.beginnings + 1)
+            self._change(Story(self.story.beginning + 1))
+
+    def _change(self, story: Story) -> None:
+        self.story = story
+        self._on_change(story)

@@ -3,19 +3,25 @@
 import json
 import re
 import threading
+import time
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from assistant import progress
 from assistant.models import Citation, ModelReply, Question
 from assistant.services import store_question
+from assistant.telling import Story, Told
 from assistant.writers import forget_writers
 from assistant.writers.replies import proposals_of, proposals_so_far
 from knowledge.models import Article, Status
 from tests.chat_server import Asked, Behaviour, ChatServer, Said, sentences
+from tests.databases import database_url
+from tests.processes import line_of, start_python
 from tests.test_generated_answers import CASES, COST, QUESTION, STUDENTS, TRUE, TWICE, claims, number_of
 
 pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
@@ -128,6 +134,70 @@ def test_what_was_told_from_an_article_that_is_withdrawn_meanwhile_is_taken_back
     cleared = kinds.index(progress.Kind.CLEARED)
     assert progress.Kind.SENTENCE in kinds[:cleared] and progress.Kind.SENTENCE not in kinds[cleared:]
     assert not Citation.objects.filter(title="Pause your subscription").exists()
+
+
+FOLLOW = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "helpcenter.settings"
+import django
+django.setup()
+from assistant import progress
+from assistant.models import Question
+question = Question.objects.get(pk=int(sys.argv[1]))
+print("ready", flush=True)
+for event in progress.follow(question, seconds=60):
+    print(event.kind, event.told.text if event.told else event.stage, sep=": ", flush=True)
+"""
+
+
+def test_a_page_that_another_process_serves_is_told_the_same(center, settings):
+    may_go_on = threading.Event()
+
+    def slowly(asked: Asked) -> Said:
+        rows = ((TRUE, number_of(asked, COST), COST), (SECOND, number_of(asked, TWICE), TWICE))
+        return Said(sentences(*rows), piece_seconds=0.01, hold_before=SECOND[:20], may_go_on=may_go_on)
+
+    center.behaviour = slowly
+    question = store_question(text=QUESTION)
+    elsewhere = start_python(settings.DATA_DIR, FOLLOW, str(question.pk), DATABASE_URL=database_url())
+    assert line_of(elsewhere) == "ready"
+    progress.begin(question)
+    heard = []
+    while f"sentence: {TRUE}" not in heard:
+        heard.append(line_of(elsewhere))
+    assert "stage: writing" in heard
+    time.sleep(3.5)  # longer than anybody waits for a sign of life before they begin a second time
+    may_go_on.set()
+    heard += elsewhere.communicate(timeout=60)[0].splitlines()
+    told_there = [line for line in heard if line.startswith(("sentence", "cleared", "settled"))]
+    # The last one may come with the answer: whoever looks at a row four times a second finds that there already.
+    assert [line for line in told_there if line != f"sentence: {SECOND}"] == [
+        f"sentence: {TRUE}",
+        "settled: ",
+    ]
+    assert len(center.asked) == 1
+    question.refresh_from_db()
+    assert question.told is None  # the answer has taken its place
+
+
+def test_what_a_killed_process_had_told_is_taken_back_by_whoever_takes_over(center):
+    """Its note is in the row; nobody has heard from it for longer than anybody waits."""
+    center.behaviour = paced((TRUE, COST), (SECOND, TWICE), seconds=0.05)
+    question = store_question(text=QUESTION)
+    told = Told("A pause costs a lot.", 1, "Pause your subscription", "/en/articles/pause/")
+    Question.objects.filter(pk=question.pk).update(
+        stage="writing", stage_at=timezone.now(), told=Story(1, (told,)).noted()
+    )
+    events = progress.follow(question, seconds=60)
+    heard = [next(events), next(events)]
+    assert heard[1].told == told
+    Question.objects.filter(pk=question.pk).update(stage_at=timezone.now() - timedelta(minutes=1))
+    heard += list(events)
+    kinds = [event.kind for event in heard]
+    assert kinds.count(progress.Kind.CLEARED) == 1
+    after = heard[kinds.index(progress.Kind.CLEARED) :]
+    assert [event.told.text for event in after if event.told is not None] == [TRUE, SECOND]
+    assert kinds[-1] == progress.Kind.SETTLED
 
 
 def test_of_several_questions_in_a_message_sources_are_counted_on(center, client):

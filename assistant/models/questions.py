@@ -102,6 +102,7 @@ class Question(models.Model):
     # Of the work on it, noted where it takes long enough for somebody to see it (`assistant.progress`).
     stage = models.CharField(max_length=10, choices=Stage, blank=True)
     stage_at = models.DateTimeField(null=True, blank=True)
+    told = models.JSONField(null=True, blank=True)  # `assistant.telling.Story`; empty once it is decided
     created_at = models.DateTimeField(_("asked"), auto_now_add=True, db_index=True)
 
     class Meta:
