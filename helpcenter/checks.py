@@ -31,7 +31,7 @@ def index_has_one_owner(app_configs: Sequence[AppConfig] | None, **kwargs: Any) 
             Error(
                 f"WEB_CONCURRENCY={processes} asks for several web processes but CHROMA_URL is not set.",
                 hint="They need one Chroma server: run `chroma run` and set CHROMA_URL=http://host:port, or "
-                "unset WEB_CONCURRENCY; one process answers with several threads.",
+                "unset WEB_CONCURRENCY: `manage.py serve --processes` starts several with a Chroma server of its own.",
                 id="helpcenter.E005",
             )
         )

@@ -38,6 +38,8 @@ _WEB_GRACE_SECONDS = 12.0  # requests in flight may finish
 _VECTOR_GRACE_SECONDS = 5.0
 _PORT_OF_KILLED_SERVE_SECONDS = 15.0
 _MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes a nameless file in it and touches it at every event)
+_MEMORY_OF_TWO_GB = 3.0  # two web processes take 1.3 GB with all that belongs to them, and more with many articles
+_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # a container's own
 _DAMAGED_AFTER_FAILURES = 3  # it does not start
 _DAMAGED_AFTER_CRASHES = 2  # it starts, and a question ends it
 
@@ -57,6 +59,21 @@ class Options:
     index_folder: Path
     log_folder: Path
     runs_vector_server: bool  # False: CHROMA_URL names one
+
+
+def fitting_processes() -> int:
+    """Two where the machine carries them: what one client costs, the other's interpreter does not feel."""
+    has_cores = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) > 1
+    return 2 if has_cores and _memory_gb() >= _MEMORY_OF_TWO_GB else 1
+
+
+def _memory_gb() -> float:
+    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        allowed = int(_MEMORY_LIMIT.read_text())
+    except (OSError, ValueError):  # no container, or "max"
+        allowed = installed
+    return min(installed, allowed) / 2**30
 
 
 class VectorServer:
@@ -109,7 +126,7 @@ class VectorServer:
 
 
 class WebServer:
-    """Gunicorn with one process. The socket is ours, so that connections wait should all of it end and start again."""
+    """Gunicorn. The socket is ours, so that connections wait should all of it end and start again."""
 
     def __init__(self, options: Options, listener: socket.socket) -> None:
         self._options = options

@@ -333,7 +333,7 @@ def test_web_of_compose_serves_and_is_healthy(environment, tmp_path):
         **environment,
         "STATIC_MANIFEST": "1",
         "ALLOWED_HOSTS": "localhost",
-        "WEB_CONCURRENCY": "1",
+        "WEB_CONCURRENCY": "2",
     }
     _manage(served, "collectstatic", "--noinput", "-v", "0")
     log = tmp_path / "web.log"

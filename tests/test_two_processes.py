@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
+from helpcenter import serving
 from knowledge import ownership
 from tests.processes import (
     ROOT,
@@ -95,8 +96,9 @@ class Served:
 
 
 def start_serve(data_dir: Path, port: int, *options: str, **values: str) -> Served:
+    options = options or ("--processes", "1", "--threads", "4")  # costs the machine of the tests least
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "serve", "--port", str(port), "--threads", "4", *options],
+        [sys.executable, "manage.py", "serve", "--port", str(port), *options],
         cwd=ROOT,
         env=environment(data_dir, **values),
         stdout=subprocess.PIPE,
@@ -126,6 +128,28 @@ def served(data_dir):
     assert served.process.wait(30) == 0
     assert processes_of(data_dir) == []
     assert ownership.read_owner(data_dir / "index") is None
+
+
+@pytest.mark.parametrize(
+    ("cores", "installed_gb", "limit", "processes"),
+    [
+        (2, 4.0, None, 2),
+        (2, 4.0, "max\n", 2),
+        (2, 16.0, str(2 * 2**30), 1),  # a container
+        (2, 2.0, str(2**63), 1),
+        (1, 16.0, None, 1),
+    ],
+)
+def test_two_web_processes_where_the_machine_carries_them(
+    cores, installed_gb, limit, processes, tmp_path, monkeypatch
+):
+    pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": int(installed_gb * 2**30 / 4096)}
+    monkeypatch.setattr(os, "sysconf", pages.__getitem__)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(cores)))
+    monkeypatch.setattr(serving, "_MEMORY_LIMIT", tmp_path / "memory.max")
+    if limit is not None:
+        (tmp_path / "memory.max").write_text(limit)
+    assert serving.fitting_processes() == processes
 
 
 def test_two_web_processes_answer_from_one_index(tmp_path):

@@ -122,7 +122,7 @@ class Stack:
             "CHROMA_URL": f"http://127.0.0.1:{chroma}",
             "CELERY_BROKER_URL": f"redis://127.0.0.1:{broker}/0",
             "HOSTNAME": socket.gethostname(),
-            "WEB_CONCURRENCY": "1",
+            "WEB_CONCURRENCY": "2",
         }
         filled = {**composed.FILLED_IN, "LOG_LEVEL": "WARNING"}
         chroma_here = {"0.0.0.0": "127.0.0.1", "8000": str(chroma), "/index": str(self.data_dir / "index")}
@@ -199,7 +199,7 @@ def _random_bytes(stack: Stack) -> Iterator[None]:
 
 @contextmanager
 def _web_killed(stack: Stack) -> Iterator[None]:
-    os.kill(stack.pids("gunicorn")[-1], signal.SIGKILL)  # the youngest: who answers requests
+    os.kill(stack.pids("gunicorn")[-1], signal.SIGKILL)  # the youngest: one of those who answer requests
     yield
 
 

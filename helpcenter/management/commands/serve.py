@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from helpcenter.serving import Options, ServeError, run
+from helpcenter.serving import Options, ServeError, fitting_processes, run
 from helpcenter.static_files import collect_static
 from knowledge.vectors import reset_store
 
@@ -49,8 +49,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--processes",
             type=_between(1, 16),
-            default=1,
-            help="web processes; each takes 0.5 GB, one a core where many people come; default: 1",
+            default=fitting_processes(),
+            help="web processes; each takes 0.5 GB, one a core where many people come; default here: %(default)s "
+            "(2 with several cores and 3 GB of memory, otherwise 1)",
         )
         parser.add_argument(
             "--threads",
