@@ -1,5 +1,5 @@
 """Two of Celery's own parts, adapted: beat stops ringing where nobody listens, and a worker that has lost the broker
-looks for it every two seconds, however long it was away.
+looks for it every two seconds, however long it was away and whatever it had in hand.
 
 Named in the settings and imported by beat and worker alone.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 from celery.beat import Scheduler
 from celery.worker.consumer import Consumer
+from kombu.transport import redis
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +46,27 @@ class SparingScheduler(Scheduler):  # type: ignore[misc]
             return 0
 
 
+class _Channel(redis.Channel):  # type: ignore[misc]
+    """Kombu's own fails with an AttributeError once its connection is closed, which nobody expects: a worker that held
+    a task and listened for more when Redis went away ended there, giving the task back.
+    """
+
+    def _connparams(self, asynchronous: bool = False) -> Any:
+        if self.connection.client is None:
+            raise ConnectionError("The connection to the broker was closed")
+        return super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
+
+
+class _Transport(redis.Transport):
+    Channel = _Channel
+
+
 class ReturningConsumer(Consumer):  # type: ignore[misc]
     """Celery's own waits two seconds longer after each try, up to half a minute."""
 
     def ensure_connected(self, conn: Any) -> Any:
+        if conn.get_transport_cls() is redis.Transport:
+            conn.transport_cls = _Transport
         conn.ensure_connection = functools.partial(
             conn.ensure_connection, interval_start=1, interval_step=1, interval_max=2
         )
