@@ -46,7 +46,7 @@ class SparingScheduler(Scheduler):  # type: ignore[misc]
             return 0
 
 
-class _Channel(redis.Channel):  # type: ignore[misc]
+class _Channel(redis.Channel):
     """Kombu's own fails with an AttributeError once its connection is closed, which nobody expects: a worker that held
     a task and listened for more when Redis went away ended there, giving the task back.
     """
