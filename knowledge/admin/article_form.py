@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from knowledge.admin.fields import route_violation
@@ -42,7 +43,9 @@ class LabelsField(forms.CharField):
 
 
 class ArticleForm(_ArticleForm):
-    labels = LabelsField(label=_("labels"), required=False, help_text=_("Words with commas between them."))
+    labels = LabelsField(
+        label=capfirst(_("labels")), required=False, help_text=_("Words with commas between them.")
+    )
     up_to_date = forms.BooleanField(
         label=_("This text says what the other one says now"),
         required=False,

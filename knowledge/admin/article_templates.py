@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -23,7 +24,9 @@ else:
 
 
 class ArticleTemplateForm(_TemplateForm):
-    labels = LabelsField(label=_("labels"), required=False, help_text=_("Words with commas between them."))
+    labels = LabelsField(
+        label=capfirst(_("labels")), required=False, help_text=_("Words with commas between them.")
+    )
 
     class Meta:
         model = ArticleTemplate
