@@ -72,7 +72,7 @@ bench: $(VENV)/runtime  ## what one warm question costs at 5 000 and 20 000 pass
 	@$(MANAGE) benchmark --passages 20000 --rounds 1
 
 BENCH_PORT ?= 8765
-PROCESSES ?= 2
+PROCESSES ?=
 
 bench-index: export DATA_DIR := var/bench-index
 bench-index: export ABUSE_PROTECTION := 0
@@ -101,7 +101,7 @@ bench-abuse: $(VENV)/runtime  ## one client sends 200 requests a second: what it
 	@rm -rf $$DATA_DIR
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) import_articles knowledge/demo --publish --source demo
-	@set -e; $(MANAGE) serve --processes $(PROCESSES) --port $(BENCH_PORT) & trap "kill $$!; wait" EXIT; \
+	@set -e; $(MANAGE) serve $(addprefix --processes ,$(PROCESSES)) --port $(BENCH_PORT) & trap "kill $$!; wait" EXIT; \
 	  until curl -fs http://127.0.0.1:$(BENCH_PORT)/readyz >/dev/null; do sleep 1; done; \
 	  $(MANAGE) benchmark_abuse --site http://127.0.0.1:$(BENCH_PORT)
 
