@@ -40,9 +40,7 @@ class Telling:
     """`assistant.writers.Audience`. Written by one thread, which calls `on_change`, and read by any."""
 
     def __init__(self, on_change: Callable[[Story], None]) -> None:
-        self.story = Story(
-            time.time_ns()
-        )  # whoever begins after a process that was killed begins something else
+        self.story = Story(time.time_ns())  # after a process that was killed, something else begins
         self._on_change = on_change
         self._numbers: dict[tuple[int, int, int], int] = {}
 
