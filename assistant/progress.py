@@ -38,8 +38,8 @@ _WAITING = 50  # from here on the request that asks decides by itself, which slo
 _LISTENERS = 4
 _NOTED_AFTER_SECONDS = 0.3
 _POLL_SECONDS = 0.25  # of the row, for work of another process
-_FIRST_POLL_SECONDS = 0.05  # most answers are there within a second
-_IS_FIRST_SECONDS = 1.0
+_EAGER_POLL_SECONDS = 0.05  # at first, because most answers are there within a second
+_EAGER_FOR_SECONDS = 1.0
 _BEAT_SECONDS = 2.0  # an empty line shows whether anybody listens still
 # Without a sign of life for so long, the work on a question is taken over.
 _TAKEN_OVER_AFTER = timedelta(seconds=3)
@@ -167,7 +167,7 @@ def _followed(question: Question, deadline: float) -> Generator[Event]:
         if job is not None:
             _wait_for(job, stage, heard, min(_POLL_SECONDS, deadline - now))
         else:
-            time.sleep(_FIRST_POLL_SECONDS if now - began_at < _IS_FIRST_SECONDS else _POLL_SECONDS)
+            time.sleep(_EAGER_POLL_SECONDS if now - began_at < _EAGER_FOR_SECONDS else _POLL_SECONDS)
 
 
 def _news(heard: Story, story: Story) -> Generator[Event]:

@@ -38,9 +38,7 @@ _WEB_GRACE_SECONDS = 12.0  # requests in flight may finish
 _VECTOR_GRACE_SECONDS = 5.0
 _PORT_OF_KILLED_SERVE_SECONDS = 15.0
 _MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes a nameless file in it and touches it at every event)
-_MEMORY_OF_TWO_GB = (
-    3.0  # two web processes take 1.3 GB with all that belongs to them, and more with many articles
-)
+_MEMORY_OF_TWO_GB = 3.0  # two web processes take 1.3 GB with all that belongs to them; articles come on top
 _MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # a container's own
 _DAMAGED_AFTER_FAILURES = 3  # it does not start
 _DAMAGED_AFTER_CRASHES = 2  # it starts, and a question ends it
@@ -65,10 +63,13 @@ class Options:
 
 def fitting_processes() -> int:
     """Two where the machine carries them: what one client costs, the other's interpreter does not feel."""
-    has_cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    ) > 1
-    return 2 if has_cores and _memory_gb() >= _MEMORY_OF_TWO_GB else 1
+    return 2 if _cores() > 1 and _memory_gb() >= _MEMORY_OF_TWO_GB else 1
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # those that this process may use; not on every system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _memory_gb() -> float:

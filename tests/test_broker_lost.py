@@ -1,7 +1,6 @@
 """A broker that dies while a worker has a task in hand."""
 
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import is_listening
 from tests.processes import ROOT, environment, free_port, manage, wait_until
 
 pytestmark = [
@@ -26,19 +26,11 @@ def redis(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     with (folder / "redis.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
-        wait_until(lambda: is_open(port), seconds=30, what="Redis listens")
+        wait_until(lambda: is_listening(port), seconds=30, what="Redis listens")
         yield process
     finally:
         process.kill()
         process.wait()
-
-
-def is_open(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False
 
 
 def test_a_worker_outlives_the_broker_with_a_task_in_hand(tmp_path):

@@ -75,6 +75,14 @@ def paced(*rows: tuple[str, str], seconds: float = 0.01):
     )
 
 
+def holding_the_second_back(may_go_on: threading.Event) -> Behaviour:
+    def slowly(asked: Asked) -> Said:
+        rows = ((TRUE, number_of(asked, COST), COST), (SECOND, number_of(asked, TWICE), TWICE))
+        return Said(sentences(*rows), piece_seconds=0.01, hold_before=SECOND[:20], may_go_on=may_go_on)
+
+    return slowly
+
+
 def test_sentences_come_one_by_one_and_become_the_answer(center, client):
     center.behaviour = paced((TRUE, COST), (SECOND, TWICE))
     events, question = streamed(client)
@@ -91,16 +99,7 @@ def test_sentences_come_one_by_one_and_become_the_answer(center, client):
 
 def test_the_first_is_told_while_the_model_still_speaks(center, client):
     may_go_on = threading.Event()
-
-    def slowly(asked: Asked) -> Said:
-        return Said(
-            sentences((TRUE, number_of(asked, COST), COST), (SECOND, number_of(asked, TWICE), TWICE)),
-            piece_seconds=0.02,
-            hold_before=SECOND[:20],
-            may_go_on=may_go_on,
-        )
-
-    center.behaviour = slowly
+    center.behaviour = holding_the_second_back(may_go_on)
     question = store_question(text=QUESTION)
     progress.begin(question)
     heard = []
@@ -114,12 +113,7 @@ def test_the_first_is_told_while_the_model_still_speaks(center, client):
 
 def test_what_was_told_from_an_article_that_is_withdrawn_meanwhile_is_taken_back(center):
     may_go_on = threading.Event()
-
-    def slowly(asked: Asked) -> Said:
-        rows = ((TRUE, number_of(asked, COST), COST), (SECOND, number_of(asked, TWICE), TWICE))
-        return Said(sentences(*rows), piece_seconds=0.01, hold_before=SECOND[:20], may_go_on=may_go_on)
-
-    center.behaviour = slowly
+    center.behaviour = holding_the_second_back(may_go_on)
     question = store_question(text=QUESTION)
     progress.begin(question)
     kinds = []
@@ -152,12 +146,7 @@ for event in progress.follow(question, seconds=60):
 
 def test_a_page_that_another_process_serves_is_told_the_same(center, settings):
     may_go_on = threading.Event()
-
-    def slowly(asked: Asked) -> Said:
-        rows = ((TRUE, number_of(asked, COST), COST), (SECOND, number_of(asked, TWICE), TWICE))
-        return Said(sentences(*rows), piece_seconds=0.01, hold_before=SECOND[:20], may_go_on=may_go_on)
-
-    center.behaviour = slowly
+    center.behaviour = holding_the_second_back(may_go_on)
     question = store_question(text=QUESTION)
     elsewhere = start_python(settings.DATA_DIR, FOLLOW, str(question.pk), DATABASE_URL=database_url())
     assert line_of(elsewhere) == "ready"

@@ -22,6 +22,11 @@ else:
 class LabelsField(forms.CharField):
     """A list of words as people write one: with commas."""
 
+    def __init__(self) -> None:
+        super().__init__(
+            label=capfirst(_("labels")), required=False, help_text=_("Words with commas between them.")
+        )
+
     def prepare_value(self, value: Any) -> Any:
         return ", ".join(value) if isinstance(value, list) else value
 
@@ -43,9 +48,7 @@ class LabelsField(forms.CharField):
 
 
 class ArticleForm(_ArticleForm):
-    labels = LabelsField(
-        label=capfirst(_("labels")), required=False, help_text=_("Words with commas between them.")
-    )
+    labels = LabelsField()
     up_to_date = forms.BooleanField(
         label=_("This text says what the other one says now"),
         required=False,

@@ -5,9 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.text import capfirst
 from django.utils.translation import get_language
-from django.utils.translation import gettext_lazy as _
 
 from knowledge.admin.article_form import LabelsField
 from knowledge.admin.display import STYLESHEET
@@ -24,9 +22,7 @@ else:
 
 
 class ArticleTemplateForm(_TemplateForm):
-    labels = LabelsField(
-        label=capfirst(_("labels")), required=False, help_text=_("Words with commas between them.")
-    )
+    labels = LabelsField()
 
     class Meta:
         model = ArticleTemplate
